@@ -1,0 +1,75 @@
+# Mindgate from a clone. Needs Python 3.11 or newer and make, nothing else.
+#
+# Everything is installed into .venv from the hash-locked files in requirements/. A stamp file per step says what is
+# already there: a second `make run` installs nothing, a changed lock installs again.
+
+# The first Python on PATH that is new enough. Another one: make install PYTHON=/path/to/python3.12
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+BIN := .venv/bin
+# Hashes for every file, and nothing that is not in the lock; the same call in the Dockerfile.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+KEY_NAMES := (FOURMINDS|MINDS|OPENMIND)_API_KEY(_FILE)?|MINDGATE_CONFIG
+# Arguments for the command or for pytest: make run ARGS="--port 9000" · make test ARGS="-k streaming"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check format lock clean
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+install: .venv/.stamp-project ## set up .venv with what the gateway needs to run
+
+# serve when there is something to serve: an upstream key or a named file, in the environment or in .env, or the usual file.
+run: install ## set up, then serve (with an upstream key or a config file) or demo (without)
+	@if [ -n "$$FOURMINDS_API_KEY$$MINDS_API_KEY$$OPENMIND_API_KEY$$MINDGATE_CONFIG" ] || [ -e config/mindgate.yaml ] \
+		|| [ -n "$$FOURMINDS_API_KEY_FILE$$MINDS_API_KEY_FILE$$OPENMIND_API_KEY_FILE" ] \
+		|| grep -Eqs "^[[:space:]]*(export[[:space:]]+)?($(KEY_NAMES))[[:space:]]*=[[:space:]]*[\"']?[^\"'#[:space:]]" .env; \
+	then exec $(BIN)/mindgate serve $(ARGS); \
+	else exec $(BIN)/mindgate demo $(ARGS); fi
+
+test: check ## set up, check, then run every test in parallel
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+check: .venv/.stamp-dev ## formatter, linter, types, rooms and floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.stamp-dev ## format, and fix what the linter can fix
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# One resolution for every platform and Python 3.11 and newer, with the hash of every published file. The runtime lock constrains the dev lock, so both give the same versions. `make lock ARGS=--upgrade` renews all.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS)
+lock: .venv/.stamp-dev ## resolve the dependencies again and write requirements/*.txt
+	$(LOCK) --output-file requirements/runtime.txt pyproject.toml
+	$(LOCK) --output-file requirements/dev.txt --group dev --constraint requirements/runtime.txt pyproject.toml
+	$(LOCK) --group build --output-file requirements/build.txt
+
+clean: ## remove .venv, caches and build results
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
+	find app tests -type d -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@[ -n "$(PYTHON)" ] && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "Mindgate needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.stamp-runtime: requirements/runtime.txt requirements/build.txt | .venv/bin/python
+	$(PIP_INSTALL) --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	@touch $@
+
+# The project itself: editable, with the build backend installed above instead of one fetched without a hash.
+.venv/.stamp-project: pyproject.toml .venv/.stamp-runtime
+	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.stamp-dev: requirements/dev.txt .venv/.stamp-project
+	$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@

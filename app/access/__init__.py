@@ -1,0 +1,1 @@
+"""Keys in, principals out; what a principal may do."""

@@ -1,0 +1,1 @@
+"""The control plane: FastAPI with health, metrics and the browsable documentation."""

@@ -1,0 +1,101 @@
+"""`mindgate`: serve, demo, simulate, check, version (architecture 5). Everything it does is a call into `app.main`."""
+
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+
+from app.cli import presentation
+from app.domain.configuration import ServerOptions
+from app.domain.errors import ConfigurationError
+from app.main import checking, demo, gateway, loading, serving, simulating
+
+app = typer.Typer(
+    name="mindgate",
+    help="One OpenAI-compatible endpoint for 4minds, Minds, OpenMind and whatever else speaks OpenAI's API.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", help="The YAML file; else MINDGATE_CONFIG, else config/mindgate.yaml."
+    ),
+]
+HostOption = Annotated[str | None, typer.Option("--host", help="The address to listen on.")]
+PortOption = Annotated[
+    int | None,
+    typer.Option("--port", min=0, max=65535, help="The port to listen on; 0 takes a free one."),
+]
+
+
+def run() -> None:
+    """The entry point: a configuration that cannot be served is one line on standard error and exit code 2."""
+    try:
+        app()
+    except ConfigurationError as error:
+        presentation.refuse(str(error))
+        sys.exit(2)
+
+
+@app.command()
+def serve(config: ConfigOption = None, host: HostOption = None, port: PortOption = None) -> None:
+    """Serve the configured upstreams.
+
+    FOURMINDS_API_KEY, MINDS_API_KEY and OPENMIND_API_KEY are enough; a file adds everything else.
+    """
+    configuration = loading.load(config, host=host, port=port)
+    _run(serving.serve(configuration, presentation.announce_gateway))
+
+
+@app.command("demo")
+def serve_demo(port: PortOption = None) -> None:
+    """Serve the gateway with simulated upstreams: no key, no file, nothing real."""
+    options = ServerOptions() if port is None else ServerOptions(port=port)
+    _run(demo.serve_demo(options, presentation.announce_demo))
+
+
+@app.command()
+def simulate(
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option("--port", min=0, max=65535, help="The port to listen on; 0 takes a free one."),
+    ] = 8081,
+) -> None:
+    """Serve the simulated upstreams alone."""
+    _run(simulating.simulate(host, port, presentation.announce_simulators))
+
+
+@app.command()
+def check(config: ConfigOption = None) -> None:
+    """Validate the configuration and ask each upstream; exit 1 on a fault."""
+    try:
+        configuration = loading.load(config)
+    except ConfigurationError as error:
+        presentation.refuse(str(error))
+        raise typer.Exit(1) from None
+    reports = uvloop.run(checking.check_upstreams(configuration))
+    presentation.show_check(configuration, reports)
+    if any(report.fault for report in reports):
+        raise typer.Exit(1)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    presentation.show_version(gateway.VERSION)
+
+
+def _run(serving_forever: Coroutine[object, object, None]) -> None:
+    """Runs until a signal ends it. Ctrl-C is a way to stop, not an accident."""
+    try:
+        uvloop.run(serving_forever)
+    except KeyboardInterrupt:
+        sys.exit(0)

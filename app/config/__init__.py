@@ -1,0 +1,1 @@
+"""What environment and files say, read once and turned into domain objects."""

@@ -1,0 +1,1 @@
+"""The nouns of the gateway and its one error tree: frozen data, no I/O."""

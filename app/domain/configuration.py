@@ -1,0 +1,153 @@
+"""
+What the operator decided, validated and without surprises left.
+
+The room `config` makes one of these from environment and file; `main` hands each room its part. A field that
+is None here means "the dialect's own default", which `app.upstreams` knows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import SecretStr
+
+from app.domain.principal import Resources
+
+DialectName = Literal["4minds", "minds", "openmind", "openai"]
+Support = Literal["native", "map", "local", "auto", "bridge", "-"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """Where the gateway listens and what it accepts there."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    max_body_bytes: int = 64 * 1024 * 1024
+    drain_seconds: float = 30.0
+    metrics_token: SecretStr | None = None
+    cors_origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Deadlines towards an upstream, in seconds (reliability R5).
+
+    *first_byte_is_fixed*: the operator wrote the first-byte deadline down, so a client's stated patience
+    does not move it (contract G6).
+    """
+
+    connect_seconds: float = 5.0
+    first_byte_seconds: float = 300.0
+    idle_seconds: float = 120.0
+    total_seconds: float = 1800.0
+    pool_wait_seconds: float = 5.0
+    first_byte_is_fixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """What a stream does in silence, and how large one event may be (reliability R16)."""
+
+    heartbeat_seconds: float = 15.0
+    noop_seconds: float = 60.0
+    max_event_bytes: int = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TimeoutOverrides:
+    """An upstream's own deadlines; None falls to the dialect's, then to the file's `timeouts`."""
+
+    connect_seconds: float | None = None
+    first_byte_seconds: float | None = None
+    idle_seconds: float | None = None
+    total_seconds: float | None = None
+    pool_wait_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """Where an upstream wants its key. *scheme* "" sends the bare key."""
+
+    header: str
+    scheme: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamEntry:
+    """One entry of `upstreams:`. Meaning and defaults of each field: upstreams.md, sections 1 to 6 and 12."""
+
+    name: str
+    dialect: DialectName
+    api_key: SecretStr | None = None
+    base_url: str | None = None
+    credential: Credential | None = None
+    headers: Mapping[str, str | SecretStr] = field(default_factory=dict)
+    query: Mapping[str, str | SecretStr] = field(default_factory=dict)
+    user_agent: str | None = None
+    models: tuple[str, ...] = ()
+    timeouts: TimeoutOverrides = TimeoutOverrides()
+    capabilities: Mapping[str, Support] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    rename: Mapping[str, str] = field(default_factory=dict)
+    developer_role: Literal["keep", "system"] | None = None
+    max_tokens_name: Literal["keep", "max_tokens", "max_completion_tokens"] | None = None
+    max_json_bytes: int = 64 * 1024 * 1024
+    max_connections: int = 2000
+    keepalive_seconds: float = 30.0
+    append_v1: bool = True
+    # 4minds
+    events: Literal["chunk", "comment", "raw", "drop"] = "chunk"
+    # minds
+    generation: Literal["seed", "llm", "api-v1", "mindshub"] = "seed"
+    chat_path: str | None = None
+    models_path: str | None = None
+    thoughts: Literal["reasoning", "content", "comment", "drop"] = "reasoning"
+    missing_finish: Literal["accept", "error"] | None = None
+    not_ready: Literal["answer", "error"] = "answer"
+    # openmind
+    catalogue: Literal["seed", "extended"] = "seed"
+    providers: tuple[str, ...] = ("openai", "deepseek", "gemini", "xai", "nearai", "openrouter")
+    model_providers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RouteEntry:
+    """One entry of `models:`: a name or pattern and its targets, each an `upstream/model` or another name."""
+
+    name: str
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEntry:
+    """One entry of `keys:`. *expires_at*: seconds since 1970 in UTC; None never ends."""
+
+    name: str
+    key: SecretStr
+    models: tuple[str, ...] = ()
+    resources: Resources = "all"
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All of it.
+
+    *not_enforced*: settings that are valid but that this version does not act on yet, as `section.key`.
+    *source*: the file read, or "environment"; for messages.
+    """
+
+    server: ServerOptions = ServerOptions()
+    auth_mode: Literal["keys", "none"] = "keys"
+    upstreams: tuple[UpstreamEntry, ...] = ()
+    routes: tuple[RouteEntry, ...] = ()
+    default_upstream: str | None = None
+    keys: tuple[KeyEntry, ...] = ()
+    timeouts: Timeouts = Timeouts()
+    streams: StreamOptions = StreamOptions()
+    log_format: Literal["auto", "console", "json"] = "auto"
+    not_enforced: tuple[str, ...] = ()
+    source: str = "environment"
+    admin_key: SecretStr | None = None
+    viewer_key: SecretStr | None = None

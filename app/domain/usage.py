@@ -1,0 +1,12 @@
+"""Tokens of one answer, as the upstream counted them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Input and output tokens; *cached_input_tokens* are part of the input."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_input_tokens: int = 0

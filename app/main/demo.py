@@ -1,0 +1,44 @@
+"""The gateway and the simulated upstreams in one process: everything works, nothing is needed, nothing is real."""
+
+from pydantic import SecretStr
+
+from app.domain.configuration import Configuration, RouteEntry, ServerOptions, UpstreamEntry
+from app.main.serving import Announce, serve
+from app.simulators.keys import KEYS
+from app.simulators.server import Simulators
+
+EXAMPLE_MODELS = {
+    "4minds": "4minds-model-123",
+    "minds": "sales_mind",
+    "openmind": "gpt-4o",
+    "openai": "sim-gpt",
+}
+
+
+def demo_configuration(simulators: Simulators, server: ServerOptions) -> Configuration:
+    """A configuration whose upstreams are *simulators*, one of each dialect, with an alias and a route to try."""
+    names = {"4minds": "4minds", "minds": "minds", "openmind": "openmind", "openai": "local"}
+    upstreams = tuple(
+        UpstreamEntry(
+            name=name,
+            dialect=dialect,  # type: ignore[arg-type] # the four names of DialectName
+            base_url=simulators.base_url(dialect),
+            api_key=SecretStr(KEYS[dialect]),
+        )
+        for dialect, name in names.items()
+    )
+    return Configuration(
+        server=server,
+        upstreams=upstreams,
+        routes=(
+            RouteEntry("gpt-4", ("openmind/gpt-4o",)),
+            RouteEntry("fast", ("openmind/gpt-4o-mini", "local/sim-gpt")),
+        ),
+        source="demo",
+    )
+
+
+async def serve_demo(server: ServerOptions, announce: Announce) -> None:
+    """Serves the demo until a signal says stop."""
+    async with await Simulators.start() as simulators:
+        await serve(demo_configuration(simulators, server), announce)

@@ -1,0 +1,139 @@
+"""
+Builds the gateway from its configuration, floor by floor, and starts and stops what lives as long as it does.
+
+Nothing happens at import and nothing here is global: two gateways in one process know nothing of each other.
+"""
+
+import asyncio
+import secrets
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from time import monotonic
+from time import time as wall_seconds  # noqa: TID251 the composition root hands the clocks out
+from uuid import uuid4
+
+from app.access.authenticator import Authenticator, OpenDoor
+from app.api.control_plane import ControlPlaneParts
+from app.api.gatekeeper import Gatekeeper
+from app.domain.addresses import is_loopback
+from app.domain.configuration import Configuration
+from app.edge.data_plane import DataPlane
+from app.main.application import Application, make_application
+from app.proxy.attempts import Attempts
+from app.proxy.in_flight import InFlight
+from app.proxy.models import ModelDesk
+from app.proxy.pipeline import KeyCheck, Pipeline, Steps
+from app.proxy.relay import ChatRelay
+from app.proxy.settlement import Settlement
+from app.routing.catalogue import Catalogue
+from app.routing.finder import RouteFinder
+from app.routing.refresher import Refresher
+from app.routing.table import RoutingTable
+from app.telemetry.logs import Log
+from app.telemetry.metrics import Metrics
+from app.upstreams.httpx_sender import HttpxSender, system_trust
+from app.upstreams.upstream import Upstream, prepare
+
+VERSION = version("mindgate")
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A gateway ready to be served: *app* is the ASGI application, *in_flight* what a stop has to wait for."""
+
+    app: Application
+    in_flight: InFlight
+
+
+def new_request_id() -> str:
+    """An id that no other exchange has."""
+    return f"req_{uuid4().hex}"
+
+
+def prepared_upstreams(configuration: Configuration) -> dict[str, Upstream]:
+    """The configured upstreams by name, in their order."""
+    return {
+        entry.name: prepare(entry, configuration.timeouts, VERSION)
+        for entry in configuration.upstreams
+    }
+
+
+def make_sender(upstream: Upstream, trust: ssl.SSLContext) -> HttpxSender:
+    """The pool of connections of one upstream and its credential (reliability R14)."""
+    return HttpxSender(
+        upstream.name,
+        upstream.timeouts,
+        max_connections=upstream.entry.max_connections,
+        keepalive_seconds=upstream.entry.keepalive_seconds,
+        ssl_context=trust,
+    )
+
+
+def build(
+    configuration: Configuration, log: Log, *, now: Callable[[], float] = monotonic
+) -> Gateway:
+    """The gateway that *configuration* describes. Call it inside the event loop that will run it.
+
+    *now* counts as the loop's own clock does, which uvloop reads in whole milliseconds: too coarse for our share.
+    """
+    upstreams = prepared_upstreams(configuration)
+    trust = system_trust()
+    senders = {name: make_sender(upstream, trust) for name, upstream in upstreams.items()}
+    catalogue = Catalogue(upstreams.values())
+    refresher = Refresher(upstreams, senders, catalogue, log)
+    metrics, in_flight = Metrics(VERSION), InFlight()
+    table = RoutingTable(upstreams, configuration.routes, configuration.default_upstream, catalogue)
+    finder = RouteFinder(table, catalogue, refresher.hurry)
+    attempts = Attempts(upstreams, senders, metrics, now)
+    steps = Steps(
+        upstreams=upstreams,
+        keys=_keys(configuration),
+        finder=finder,
+        attempts=attempts,
+        relay=ChatRelay(configuration.streams, now=now, wall_seconds=wall_seconds),
+        models=ModelDesk(
+            upstreams, catalogue, finder, attempts, now=now, on_deleted=refresher.hurry
+        ),
+        settlement=Settlement(metrics, log, now),
+        in_flight=in_flight,
+    )
+    data_plane = DataPlane(
+        Pipeline(steps, now=now, log=log),
+        max_body_bytes=configuration.server.max_body_bytes,
+        cors_origins=configuration.server.cors_origins,
+        new_request_id=new_request_id,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for sender in senders.values():
+                stack.push_async_callback(sender.aclose)
+            async with asyncio.TaskGroup() as group:
+                refreshing = group.create_task(refresher.run())
+                yield
+                refreshing.cancel()
+
+    parts = ControlPlaneParts(
+        version=VERSION,
+        is_draining=lambda: in_flight.is_draining,
+        metrics_page=metrics.page,
+        gatekeeper=Gatekeeper(
+            is_loopback(configuration.server.host),
+            configuration.server.metrics_token,
+            configuration.admin_key,
+        ),
+        new_request_id=new_request_id,
+    )
+    return Gateway(make_application(data_plane, parts, lifespan), in_flight)
+
+
+def _keys(configuration: Configuration) -> KeyCheck:
+    if configuration.auth_mode == "none":
+        return OpenDoor(configuration.server.cors_origins)
+    return Authenticator(
+        configuration.keys, pepper=secrets.token_bytes(32), now_seconds=wall_seconds
+    )

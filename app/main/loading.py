@@ -1,0 +1,17 @@
+"""The configuration for a command, its flags on top. The command line itself never imports `app.config`."""
+
+from pathlib import Path
+
+from app.config.loading import load_configuration
+from app.domain.configuration import Configuration
+
+
+def load(
+    config_file: Path | None, *, host: str | None = None, port: int | None = None
+) -> Configuration:
+    """What environment, file and flags say together. Raises ConfigurationError."""
+    flags = {"server.host": host, "server.port": port}
+    return load_configuration(
+        config_file=config_file,
+        overrides={key: value for key, value in flags.items() if value is not None},
+    )

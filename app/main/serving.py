@@ -1,0 +1,74 @@
+"""Serving until a signal says stop: the socket, the server, and what a person is told at the start."""
+
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+
+from pydantic import SecretStr
+
+from app.access.derived_key import derived_key
+from app.domain.addresses import is_loopback
+from app.domain.configuration import Configuration, KeyEntry
+from app.domain.errors import ConfigurationError
+from app.edge.server import make_server
+from app.main.gateway import build
+from app.telemetry.logs import make_log
+
+_BACKLOG = 2048
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 compared, never bound
+
+Announce = Callable[[Configuration, str, SecretStr | None], None]
+"""Told the configuration that is served, its base URL, and the key that was made for it, once the address is taken."""
+
+
+def made_key(configuration: Configuration) -> SecretStr | None:
+    """A key for a gateway that needs one and has none; else None. Derived one way from the upstream keys, so that it
+    is the same from start to start, and made on a loopback address only (architecture 5)."""
+    if configuration.auth_mode == "none" or configuration.keys:
+        return None
+    if not is_loopback(configuration.server.host):
+        raise ConfigurationError(
+            f"{configuration.source}: keys: a gateway on {configuration.server.host} needs at least one key"
+        )
+    secrets = [entry.api_key for entry in configuration.upstreams if entry.api_key is not None]
+    return derived_key(secrets)
+
+
+async def serve(configuration: Configuration, announce: Announce) -> None:
+    """Serves until SIGTERM or SIGINT, then drains. Raises ConfigurationError when the address cannot be taken."""
+    key = made_key(configuration)
+    if key is not None:
+        configuration = replace(configuration, keys=(KeyEntry("local", key),))
+    options = configuration.server
+    listener = _listener(configuration)
+    gateway = build(configuration, make_log(configuration.log_format))
+    server = make_server(
+        gateway.app,
+        host=options.host,
+        port=options.port,
+        in_flight=gateway.in_flight,
+        drain_seconds=options.drain_seconds,
+    )
+    announce(configuration, base_url(listener), key)
+    with listener:
+        await server.serve(sockets=[listener])
+
+
+def base_url(listener: socket.socket) -> str:
+    """The base URL for an SDK, as a person on this machine would write it."""
+    host, port = listener.getsockname()[:2]
+    if host in _EVERYWHERE:
+        host = "127.0.0.1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+
+
+def _listener(configuration: Configuration) -> socket.socket:
+    host, port = configuration.server.host, configuration.server.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{configuration.source}: server.port: cannot listen on {host}:{port} ({error.strerror or error}); "
+            "choose another with --port"
+        ) from None

@@ -1,0 +1,1 @@
+"""OpenAI's wire format without I/O: requests, answers, streams, errors."""

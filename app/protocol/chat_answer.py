@@ -1,0 +1,152 @@
+"""
+A whole chat answer, read and brought into the shape every SDK parses (contract E1 to E6, E11, E12, I14).
+
+An answer that needs no repair leaves byte for byte. One that is none raises AnswerUnusable, so that the caller
+can still give it a real status (upstreams E-C9, E-C10).
+"""
+
+from dataclasses import dataclass
+
+from app.domain.usage import Usage
+from app.protocol import lossless
+from app.protocol.answer_rules import AnswerRules, FaultReason, Identity
+from app.protocol.answer_rules import AnswerUnusable as AnswerUnusable
+from app.protocol.content import (
+    identified,
+    integer_of,
+    made_up_call_id,
+    text_of_content,
+    whole_tool_call,
+)
+from app.protocol.in_band import reports_failure
+from app.protocol.lossless import NULL
+from app.protocol.usage import is_whole, read_usage
+
+_BOM = b"\xef\xbb\xbf"
+_OBJECT = b'"chat.completion"'
+_ASSISTANT = b'"assistant"'
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the client gets, and what it cost; *usage* None where the upstream did not count."""
+
+    body: bytes
+    usage: Usage | None
+
+
+def read_answer(body: bytes, *, rules: AnswerRules, identity: Identity) -> Answer:
+    """The answer as it may leave. Raises AnswerUnusable for a failure under a 200, and for what is no answer."""
+    text = body.removeprefix(_BOM)
+    try:
+        found = _members_of_answer(text)
+        if rules.answer_filter is not None:
+            text = rules.answer_filter(text)
+            found = lossless.members(text)
+        repaired = _repaired(found, identity)
+    except lossless.NotJson:
+        raise AnswerUnusable(FaultReason.MALFORMED, body) from None
+    except AnswerUnusable as unusable:
+        raise AnswerUnusable(unusable.reason, body) from None
+    usage = read_usage(found.get("usage"))
+    if list(repaired.items()) != list(found.items()):
+        text = lossless.object_of(repaired)
+    return Answer(body if text == body.removeprefix(_BOM) else text, usage)
+
+
+def _members_of_answer(text: bytes) -> dict[str, bytes]:
+    stripped = text.strip()
+    if stripped.startswith(b"["):  # Gemini's errors come in a list (upstreams E-S5)
+        entry = next(iter(lossless.elements(stripped)), NULL)
+        is_error = entry[:1] == b"{" and reports_failure(lossless.members(entry))
+        raise AnswerUnusable(FaultReason.ERROR_EVENT if is_error else FaultReason.MALFORMED, text)
+    found = lossless.members(text)
+    if reports_failure(found):
+        raise AnswerUnusable(FaultReason.ERROR_EVENT, text)
+    choices = found.get("choices", NULL)
+    if choices[:1] != b"[" or not lossless.elements(choices) or not _is_utf8(text):
+        raise AnswerUnusable(FaultReason.MALFORMED, text)  # E6
+    return found
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        return text.isascii() or bool(text.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _repaired(found: dict[str, bytes], identity: Identity) -> dict[str, bytes]:
+    answer = {name: v for name, v in found.items() if not (name == "error" and v == NULL)}  # I14
+    if "usage" in answer and not is_whole(answer["usage"]):
+        del answer["usage"]  # E4
+    choices = lossless.elements(answer["choices"])
+    repaired = [_choice(choice, place, identity) for place, choice in enumerate(choices)]
+    if repaired != choices:
+        answer["choices"] = lossless.array_of(repaired)
+    return identified(answer, _head(answer, identity))
+
+
+def _head(answer: dict[str, bytes], identity: Identity) -> dict[str, bytes]:
+    created = integer_of(answer.get("created"))
+    return {
+        "id": answer["id"] if lossless.text_of(answer.get("id")) else lossless.literal(identity.id),
+        "object": _OBJECT,
+        "created": b"%d" % (identity.created if created is None else created),
+        "model": answer["model"]
+        if lossless.text_of(answer.get("model"))
+        else lossless.literal(identity.model),
+    }
+
+
+def _choice(data: bytes, place: int, identity: Identity) -> bytes:
+    found = lossless.members(data)
+    message_data = found.get("message", found.get("delta", NULL))
+    if "message" not in found:
+        found = {"message" if name == "delta" else name: v for name, v in found.items()}
+    message = _message(lossless.members(message_data), place, identity)
+    choice = dict(found)
+    if message is not None:
+        choice["message"] = message
+    index = integer_of(found.get("index"))
+    choice = identified(choice, {"index": b"%d" % (place if index is None else index)})
+    reason = choice.get("finish_reason")
+    if reason == b'"error"':
+        raise AnswerUnusable(FaultReason.ERROR_EVENT, data)  # J4
+    if lossless.is_empty_text(reason) or not lossless.is_text(reason):
+        choice["finish_reason"] = b'"tool_calls"' if _has_tools(choice["message"]) else b'"stop"'
+    return data if list(choice.items()) == list(found.items()) else lossless.object_of(choice)
+
+
+def _has_tools(message: bytes) -> bool:
+    tool_calls = lossless.members(message).get("tool_calls", NULL)
+    return tool_calls[:1] == b"[" and bool(lossless.elements(tool_calls))
+
+
+def _message(found: dict[str, bytes], choice: int, identity: Identity) -> bytes | None:
+    """The message with role, content and whole tool calls (E3); None when it has them."""
+    message = identified(found, {"role": _ASSISTANT})
+    content = message.get("content", NULL)
+    message["content"] = content if content == NULL else text_of_content(content)
+    tool_calls = message.get("tool_calls", NULL)
+    if tool_calls[:1] == b"{":
+        tool_calls = message["tool_calls"] = lossless.array_of([tool_calls])
+    if tool_calls[:1] == b"[":
+        calls = lossless.elements(tool_calls)
+        whole = [
+            _tool_call(call, made_up_call_id(identity, choice, place))
+            for place, call in enumerate(calls)
+        ]
+        if whole != calls:
+            message["tool_calls"] = lossless.array_of(whole)
+    elif tool_calls != NULL:
+        del message["tool_calls"]  # neither a call nor a list of them
+    if list(message.items()) == list(found.items()):
+        return None
+    return lossless.object_of(message)
+
+
+def _tool_call(data: bytes, made_up_id: bytes) -> bytes:
+    found = lossless.members(data)
+    call = lossless.members(whole_tool_call(found, made_up_id, absent=b'"{}"'))
+    return data if call == found else lossless.object_of(call)

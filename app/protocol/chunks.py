@@ -1,0 +1,285 @@
+"""
+Chat chunks as they must leave, and what a stream has said so far.
+
+A chunk is *canonical* when every client can read it as it stands after all chunks before it (upstreams S2,
+contract I1 to I10, I14). Finding that out is one decode into the few fields named here; nothing else of a
+chunk is looked at. Anything else goes to `chunk_repair`, whose result is held to the same measure: what
+leaves is canonical, or the stream fails.
+"""
+
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from app.domain.usage import Usage
+from app.protocol import lossless
+from app.protocol.usage import is_whole, read_usage
+
+CHUNK_OBJECT = "chat.completion.chunk"
+
+
+class Function(msgspec.Struct):
+    """The part of a tool call that is streamed."""
+
+    name: str | None = None
+    arguments: str | UnsetType | None = UNSET
+
+
+class ToolFragment(msgspec.Struct):
+    """One element of `delta.tool_calls`. A custom tool keeps its text in *custom*, unread."""
+
+    index: int
+    id: str | None = None
+    type: str | None = None
+    function: Function | UnsetType = UNSET
+    custom: Raw | UnsetType = UNSET
+
+
+class Delta(msgspec.Struct):
+    """What a chunk adds. Reasoning has two names in the wild; neither is repaired."""
+
+    role: str | None = None
+    content: str | None = None
+    refusal: Raw | UnsetType = UNSET
+    reasoning_content: Raw | UnsetType = UNSET
+    reasoning: Raw | UnsetType = UNSET
+    tool_calls: list[ToolFragment] | None = None
+
+
+class Choice(msgspec.Struct):
+    """One element of `choices`."""
+
+    index: int
+    delta: Delta
+    finish_reason: str | None = None
+    message: Raw | UnsetType = UNSET
+
+
+class Chunk(msgspec.Struct):
+    """The fields that decide; all others pass unread."""
+
+    id: str
+    object: str
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: Raw | UnsetType = UNSET
+    error: Raw | UnsetType = UNSET
+
+
+_CHUNK = msgspec.json.Decoder(Chunk)
+
+
+def read_chunk(data: bytes) -> Chunk | None:
+    """The chunk; None when *data* is not one in all its fields, or no JSON."""
+    try:
+        return _CHUNK.decode(data)
+    except msgspec.ValidationError:
+        return None
+    except lossless.UNREADABLE:
+        pass
+    stand_ins = lossless.without_lone_surrogates(data)
+    if stand_ins is None:
+        return None
+    try:
+        return _CHUNK.decode(stand_ins.text)
+    except lossless.UNREADABLE:
+        return None
+
+
+@dataclass(slots=True)
+class ChoiceProgress:
+    """What one choice has said so far.
+
+    *tool_ids*: the id of each tool call sent, by its index. *tool_places*: the upstream's index of a call → ours.
+    """
+
+    role_sent: bool = False
+    finish_reason: str | None = None
+    tool_ids: list[str] = field(default_factory=list)
+    tool_places: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class StreamProgress:
+    """What a stream has said so far. *id*, *created*, *model*: of its first chunk; None before it.
+
+    *usage_value*: the last whole usage seen, as it stood. *output_characters* counts text, reasoning, refusals,
+    tool names and arguments; what is not text is counted by its bytes.
+    """
+
+    id: str | None = None
+    created: int | None = None
+    model: str | None = None
+    choices: dict[int, ChoiceProgress] = field(default_factory=dict)
+    usage: Usage | None = None
+    usage_value: bytes | None = None
+    finish_reason: str | None = None
+    has_content: bool = False
+    output_characters: int = 0
+
+    def choice(self, index: int) -> ChoiceProgress:
+        """The progress of that choice, begun if it is new."""
+        found = self.choices.get(index)
+        if found is None:
+            found = self.choices[index] = ChoiceProgress()
+        return found
+
+    def unfinished(self) -> list[int]:
+        """The choices that began and have no finish_reason yet."""
+        return [i for i, choice in self.choices.items() if choice.finish_reason is None]
+
+    def is_finished(self) -> bool:
+        """Whether something was said and every choice of it has its finish_reason."""
+        return bool(self.choices) and not self.unfinished()
+
+    def note_usage(self, value: bytes | Raw) -> None:
+        """Keep what the upstream counted; the last count stands."""
+        usage = read_usage(value)
+        if usage is not None:
+            self.usage = usage
+        if is_whole(value):
+            self.usage_value = bytes(value)
+
+
+def is_canonical(chunk: Chunk, said: StreamProgress, *, include_usage: bool) -> bool:
+    """Whether the chunk may leave as it stands, after what was *said*. Changes nothing."""
+    return (
+        chunk.object == CHUNK_OBJECT
+        and chunk.error is UNSET
+        and (chunk.id == said.id if said.id is not None else bool(chunk.id))
+        and bool(chunk.model)
+        and _has_lawful_usage(chunk, include_usage=include_usage)
+        and all(_is_canonical_choice(choice, said) for choice in chunk.choices)
+    )
+
+
+def _has_lawful_usage(chunk: Chunk, *, include_usage: bool) -> bool:
+    # I10: who asked gets the usage in a chunk of its own and null elsewhere. To who did not ask, a whole one
+    # on a chunk with choices is an extension like any other (vLLM's continuous usage) and stays.
+    if chunk.usage is UNSET:
+        return bool(chunk.choices)
+    if bytes(chunk.usage) == lossless.NULL:
+        return bool(chunk.choices)
+    return is_whole(chunk.usage) and include_usage == (not chunk.choices)
+
+
+def _is_canonical_choice(choice: Choice, said: StreamProgress) -> bool:
+    known = said.choices.get(choice.index)
+    delta = choice.delta
+    if choice.message is not UNSET or choice.index < 0:
+        return False
+    if known is None or not known.role_sent:
+        if delta.role != "assistant":
+            return False
+    elif delta.role is not None:
+        return False
+    tools_sent = len(known.tool_ids) if known is not None else 0
+    if delta.tool_calls:
+        known_ids = known.tool_ids if known is not None else []
+        if not _are_canonical_tools(delta.tool_calls, known_ids):
+            return False
+        tools_sent += 1  # more or less: only "some" matters below
+    return _is_canonical_finish(choice.finish_reason, known, has_tools=tools_sent > 0)
+
+
+def _is_canonical_finish(
+    reason: str | None, known: ChoiceProgress | None, *, has_tools: bool
+) -> bool:
+    if reason is None:
+        return True
+    if reason in ("", "error") or (known is not None and known.finish_reason is not None):
+        return False
+    return not (has_tools and reason == "stop")  # I9
+
+
+def _are_canonical_tools(fragments: list[ToolFragment], known_ids: list[str]) -> bool:
+    count = len(known_ids)
+    for fragment in fragments:
+        if fragment.index == count:
+            if not _is_canonical_first(fragment):
+                return False
+            count += 1
+        elif not 0 <= fragment.index < count or not _is_canonical_later(fragment):
+            return False
+    return True
+
+
+def _is_canonical_first(fragment: ToolFragment) -> bool:
+    if not fragment.id or not fragment.type:
+        return False
+    if fragment.function is UNSET:
+        return fragment.type != "function"  # a custom tool
+    function = fragment.function
+    return (
+        fragment.type == "function" and bool(function.name) and isinstance(function.arguments, str)
+    )
+
+
+def _is_canonical_later(fragment: ToolFragment) -> bool:
+    # null is as good as absent here: no client joins it to anything (contract I7)
+    if fragment.id is not None or fragment.type is not None:
+        return False
+    if fragment.function is UNSET:
+        return True
+    return fragment.function.name is None and fragment.function.arguments is not None
+
+
+def is_late(chunk: Chunk, said: StreamProgress) -> bool:
+    """Whether the chunk says more of choices that all had their finish_reason already (contract I4, H5)."""
+    return bool(chunk.choices) and all(
+        choice.index in said.choices
+        and said.choices[choice.index].finish_reason is not None
+        and (bool(choice.delta.content) or bool(choice.delta.tool_calls))
+        for choice in chunk.choices
+    )
+
+
+def note(chunk: Chunk, said: StreamProgress, *, repaired: bool) -> None:
+    """Remember what a canonical chunk says. *repaired*: its tool indexes are ours, already placed."""
+    if said.id is None:
+        said.id, said.created, said.model = chunk.id, chunk.created, chunk.model
+    if chunk.usage is not UNSET:
+        said.note_usage(chunk.usage)
+    for choice in chunk.choices:
+        progress = said.choice(choice.index)
+        progress.role_sent = True
+        if choice.finish_reason is not None:
+            progress.finish_reason = said.finish_reason = choice.finish_reason
+        _note_text(choice.delta, said)
+        if choice.delta.tool_calls:
+            _note_tools(choice.delta.tool_calls, progress, said, repaired=repaired)
+
+
+def _note_text(delta: Delta, said: StreamProgress) -> None:
+    if delta.content:
+        said.has_content = True
+        said.output_characters += len(delta.content)
+    for value in (delta.reasoning_content, delta.reasoning, delta.refusal):
+        if value is UNSET:
+            continue
+        text = bytes(value)
+        if not lossless.is_empty_text(text):
+            said.has_content = True
+            said.output_characters += len(lossless.text_of(text) or text)
+
+
+def _note_tools(
+    fragments: list[ToolFragment],
+    progress: ChoiceProgress,
+    said: StreamProgress,
+    *,
+    repaired: bool,
+) -> None:
+    said.has_content = True
+    for fragment in fragments:
+        if fragment.index == len(progress.tool_ids):
+            progress.tool_ids.append(fragment.id or "")
+            if not repaired:
+                progress.tool_places[fragment.index] = fragment.index
+        if fragment.function is not UNSET:
+            said.output_characters += len(fragment.function.name or "")
+            said.output_characters += len(fragment.function.arguments or "")
+        elif fragment.custom is not UNSET:
+            said.output_characters += len(bytes(fragment.custom))

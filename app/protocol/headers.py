@@ -1,0 +1,67 @@
+"""
+Which headers pass, by name, in each direction (contract B, C10; reliability S5; upstreams G2).
+
+Allow-lists: what is not named here stays on its side, so a credential or a cookie can only leak by being written into
+this file.
+"""
+
+from collections.abc import Iterable
+
+HeaderList = list[tuple[bytes, bytes]]
+
+_TO_UPSTREAM = frozenset({b"accept", b"idempotency-key"})
+_TO_OPENAI_FAMILY = frozenset({b"openai-beta"})  # contract B14
+_TO_CLIENT = frozenset(
+    {b"openai-processing-ms", b"openai-version", b"openai-model", b"vary", b"link", b"warning"}
+)
+_RATE_LIMITS = (
+    b"x-ratelimit-"  # contract C5: the upstream's, where the key has no limits of its own
+)
+_KEY_CARRIERS = (b"authorization", b"x-api-key", b"api-key")  # contract B1, B2: in this order
+_BEARER = b"bearer"
+
+SSE_HEADERS: HeaderList = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+]
+JSON_HEADERS: HeaderList = [(b"content-type", b"application/json")]
+
+
+def client_key(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The key that a client sent, in whichever carrier; "" when there is none (contract B1, B2)."""
+    carriers: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in _KEY_CARRIERS and name not in carriers:
+            token = _token(value) if name == b"authorization" else value.strip()
+            if token:
+                carriers[name] = token
+    for name in _KEY_CARRIERS:
+        if name in carriers:
+            return carriers[name].decode("latin-1")
+    return ""
+
+
+def _token(value: bytes) -> bytes:
+    scheme, _, token = value.strip().partition(b" ")
+    return token.strip() if scheme.lower() == _BEARER else b""
+
+
+def request_headers(headers: Iterable[tuple[bytes, bytes]], *, openai_family: bool) -> HeaderList:
+    """Those of a client's headers that an upstream may see."""
+    allowed = _TO_UPSTREAM | _TO_OPENAI_FAMILY if openai_family else _TO_UPSTREAM
+    return [(name, value) for name, value in headers if name in allowed]
+
+
+def response_headers(headers: Iterable[tuple[bytes, bytes]]) -> HeaderList:
+    """Those of an upstream's headers that a client may see, repetitions kept (contract C10, C11)."""
+    return [
+        (name, value)
+        for name, value in headers
+        if name in _TO_CLIENT or name.startswith(_RATE_LIMITS)
+    ]
+
+
+def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
+    """The first value called *name* (lower case), as text; None when it is absent."""
+    return next((value.decode("latin-1") for key, value in headers if key == name), None)

@@ -1,0 +1,174 @@
+"""
+Reading a chat completion request: what the gateway must know, and where it stands.
+
+The body is never written anew: `ChatRequest.body` holds the bytes as they came (law 6), but for the members of a
+Responses-shaped one that chat says in other words (contract D17). Faults are the client's and
+named as OpenAI names them (contract D10, D11, D13, F23 to F25).
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from app.domain.errors import InvalidRequest
+from app.protocol.members import MAX_DEPTH, Member, TooDeep, members
+from app.protocol.responses_shape import as_chat_body
+
+_BOM = b"\xef\xbb\xbf"
+_BYTE_POSITION = re.compile(r"\(byte (\d+)\)")
+_SYNTAX = msgspec.json.Decoder(msgspec.Raw)
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+# Two parsers may read two different values out of a repeated member, so one we act on may stand once (contract D6).
+_ACTED_ON = frozenset(
+    (
+        *("model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens"),
+        *("n", "store"),
+    )
+)
+_KINDS = {
+    str: "a string",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a number",
+    dict: "an object",
+    list: "an array",
+    type(None): "null",
+}
+Kind = TypeVar("Kind")
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One request for a chat completion.
+
+    *include_usage*: the client asked for the extra usage chunk. *members*: the top level of *body*, in order.
+    *dropped*: what a Responses-shaped body held and chat cannot have (contract D17, P6).
+    """
+
+    body: bytes
+    model: str
+    stream: bool
+    include_usage: bool
+    choices: int
+    members: tuple[Member, ...]
+    dropped: tuple[str, ...] = ()
+
+    def member(self, name: str) -> Member | None:
+        """The top-level member called *name*, or None."""
+        return next((member for member in self.members if member.name == name), None)
+
+
+def read_chat_request(body: bytes) -> ChatRequest:
+    """What a chat body asks for. Raises InvalidRequest (contract F23 to F25)."""
+    body = body.removeprefix(_BOM)
+    found = _top_level(body)
+    chat = as_chat_body(body, found)
+    if chat.body is not body:
+        body, found = chat.body, _top_level(chat.body)
+    values = {member.name: member for member in found if member.name in _ACTED_ON}
+    if "model" not in values:
+        raise InvalidRequest(
+            "you must provide a model parameter", code="missing_required_parameter", param="model"
+        )
+    options = _value(body, values, "stream_options", dict) or {}
+    return ChatRequest(
+        body=body,
+        model=_model(body, values),
+        stream=bool(_value(body, values, "stream", bool)),
+        include_usage=options.get("include_usage") is True,
+        choices=_value(body, values, "n", int) or 1,
+        members=found,
+        dropped=chat.dropped,
+    )
+
+
+def _model(body: bytes, values: dict[str, Member]) -> str:
+    model = _value(body, values, "model", str)
+    if not model:
+        raise InvalidRequest(
+            "you must provide a model parameter", code="missing_required_parameter", param="model"
+        )
+    return str(model)
+
+
+def _value(body: bytes, values: dict[str, Member], name: str, kind: type[Kind]) -> Kind | None:
+    member = values.get(name)
+    if member is None:
+        return None
+    value = _read(body[member.value.start : member.value.end])
+    if value is None:
+        return None
+    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    raise InvalidRequest(
+        f"Invalid type for '{name}': expected {_KINDS[kind]}, but got {_KINDS[type(value)]} instead.",
+        code="invalid_type",
+        param=name,
+    )
+
+
+def _read(text: bytes) -> object:
+    try:
+        return msgspec.json.decode(text)
+    except (
+        msgspec.DecodeError
+    ):  # half a character, 1e400, thousands of digits: legal JSON (contract D4)
+        return json.loads(_neutral(text), parse_int=float)
+
+
+def _top_level(body: bytes) -> tuple[Member, ...]:
+    _check_syntax(body)
+    if not body.lstrip().startswith(b"{"):
+        raise InvalidRequest(
+            "Invalid type for the request body: expected an object.", code="invalid_type"
+        )
+    try:
+        found = tuple(members(body, 0))
+    except TooDeep:
+        raise InvalidRequest(
+            f"The JSON body nests deeper than {MAX_DEPTH} levels.", code="invalid_json"
+        ) from None
+    names = [member.name for member in found if member.name in _ACTED_ON]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidRequest(
+                f"The member '{name}' stands more than once in the JSON body. Send it once.",
+                code="invalid_json",
+                param=name,
+            )
+    return found
+
+
+def _check_syntax(body: bytes) -> None:
+    try:
+        if not body.isascii():
+            body.decode()
+        _SYNTAX.decode(_neutral(body))
+    except UnicodeDecodeError as error:
+        reason = f"it is not valid UTF-8 at {_place(body, error.start)}"
+    except (msgspec.DecodeError, RecursionError) as error:
+        position = _BYTE_POSITION.search(str(error))
+        reason = (
+            f"{_BYTE_POSITION.sub('', str(error)).strip()} at {_place(body, int(position[1]))}"
+            if position
+            else ("it is empty" if not body.strip() else str(error))
+        )
+    else:
+        return
+    raise InvalidRequest(
+        f"We could not parse the JSON body of your request. Reason: {reason}.", code="invalid_json"
+    )
+
+
+def _neutral(text: bytes) -> bytes:
+    """*text* for a parser that refuses lone surrogates, which are legal JSON (contract D4): every one a blank."""
+    return _SURROGATE.sub(rb"\\u0020", text) if b"\\" in text else text
+
+
+def _place(body: bytes, position: int) -> str:
+    before = body[:position]
+    line, column = before.count(b"\n") + 1, position - before.rfind(b"\n")
+    return f"line {line}, column {column}"

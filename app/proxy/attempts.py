@@ -1,0 +1,184 @@
+"""
+When the gateway asks, whom, and when it must not ask again.
+
+Law 2: nothing is tried again after the first byte has left for the client. Before that, another deployment is
+tried only where nothing reached the first one (reliability R6: DNS, connect, TLS), and the same deployment
+only to leave out `stream_options`, which it has just said it does not know (contract I11). All that decides
+about another attempt is here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from app.domain.errors import GatewayError, Overloaded, UpstreamAnswered, UpstreamUnreachable
+from app.domain.exchange import Exchange
+from app.domain.routes import Deployment, Route
+from app.protocol.headers import HeaderList, header, response_headers
+from app.protocol.requests import ChatRequest
+from app.proxy.deadlines import Deadlines, deadlines
+from app.proxy.off_loop import off_loop
+from app.telemetry.metrics import Metrics
+from app.upstreams.bodies import read_whole
+from app.upstreams.chat_request import ChatOptions, PreparedChat, prepare_chat
+from app.upstreams.client import Sender, UpstreamRequest, UpstreamResponse
+from app.upstreams.refusals import refusal
+from app.upstreams.upstream import Upstream
+
+_LONGEST_ID = 128
+_MAX_ERROR_BYTES = 1024 * 1024
+_COUNTED_CODES = frozenset({"rate_limit_exceeded", "insufficient_quota", "upstream_error"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An upstream's 200, its body still to come. Whoever holds it closes it."""
+
+    response: UpstreamResponse
+    upstream: Upstream
+    deadlines: Deadlines
+
+
+class Attempts:
+    """Asks upstreams until one answers or the reason not to is final."""
+
+    def __init__(
+        self,
+        upstreams: Mapping[str, Upstream],
+        senders: Mapping[str, Sender],
+        metrics: Metrics,
+        now: Callable[[], float],
+    ) -> None:
+        self._upstreams = upstreams
+        self._senders = senders
+        self._metrics = metrics
+        self._now = now
+        self._refuse_options: set[str] = (
+            set()
+        )  # upstreams that know no stream_options (contract I11)
+
+    async def chat(
+        self, route: Route, chat: ChatRequest, options: ChatOptions, exchange: Exchange
+    ) -> Answer:
+        """The answer to *chat* of the first deployment of *route* that can be reached. Raises the typed refusal."""
+        failure: GatewayError | None = None
+        for deployment in route.deployments:
+            try:
+                return await self._ask(deployment, chat, options, exchange)
+            except (UpstreamUnreachable, Overloaded) as error:
+                failure = error  # nothing was sent, so the next one may be asked (reliability R6)
+        if failure is None:
+            raise ValueError("a route has at least one deployment")
+        raise failure
+
+    async def _ask(
+        self, deployment: Deployment, chat: ChatRequest, options: ChatOptions, exchange: Exchange
+    ) -> Answer:
+        upstream = self._upstreams[deployment.upstream]
+        prepared = await self._prepared(upstream, deployment, chat, options, exchange)
+        takes_options = prepared.request.url not in self._refuse_options
+        if not takes_options:
+            options = replace(options, stream_options=False)
+            prepared = await self._prepared(upstream, deployment, chat, options, exchange)
+        limits = deadlines(
+            upstream.name, upstream.timeouts, options.client_headers, exchange.received_at
+        )
+        try:
+            return await self.send(upstream, prepared.request, limits, exchange)
+        except GatewayError as error:
+            if not (takes_options and chat.stream and _names_stream_options(error)):
+                raise
+        self._refuse_options.add(prepared.request.url)
+        options = replace(options, stream_options=False)
+        prepared = await self._prepared(upstream, deployment, chat, options, exchange)
+        return await self.send(upstream, prepared.request, limits, exchange)
+
+    async def _prepared(
+        self,
+        upstream: Upstream,
+        deployment: Deployment,
+        chat: ChatRequest,
+        options: ChatOptions,
+        exchange: Exchange,
+    ) -> PreparedChat:
+        prepared = await off_loop(
+            len(chat.body), prepare_chat, upstream, deployment.model, chat, options
+        )
+        exchange.upstream, exchange.model = upstream.name, prepared.model
+        exchange.label, exchange.dropped = deployment.label, prepared.dropped
+        return prepared
+
+    async def send(
+        self,
+        upstream: Upstream,
+        request: UpstreamRequest,
+        limits: Deadlines,
+        exchange: Exchange,
+        *,
+        capability: str = "chat.create",
+    ) -> Answer:
+        """One attempt: the upstream's 200. Raises the typed error of anything else, the connection given back."""
+        exchange.attempts += 1
+        exchange.sent_at = self._now()
+        response: UpstreamResponse | None = None
+        try:
+            async with limits.until_first_event():
+                response = await self._senders[upstream.name].send(request)
+                _note_head(exchange, upstream, response)
+                if response.status != 200:
+                    raise await _refused(upstream, response, exchange, capability)
+        except BaseException as error:
+            self._metrics.attempt(upstream.name, reason_of(error))
+            if response is not None:
+                await response.aclose()
+            raise
+        self._metrics.attempt(upstream.name, "answered")
+        return Answer(response, upstream, limits)
+
+
+def reason_of(error: BaseException) -> str:
+    """What came of an attempt that ended in *error*, as a metric's label: a code of ours, never an upstream's own
+    word, of which there may be any number (reliability S22)."""
+    if not isinstance(error, GatewayError):
+        return "abandoned"
+    if isinstance(error, UpstreamAnswered) and error.code not in _COUNTED_CODES:
+        return "refused"
+    return error.code or "refused"
+
+
+def _names_stream_options(error: GatewayError) -> bool:
+    return error.status == 400 and "stream_options" in f"{error.param} {error.message}"
+
+
+def _note_head(exchange: Exchange, upstream: Upstream, response: UpstreamResponse) -> None:
+    exchange.upstream_status = response.status
+    exchange.upstream_timing = ", ".join(
+        f"{name.decode()}={value.decode('latin-1')}"
+        for name, value in response.headers
+        if name in upstream.dialect.timing_headers
+    )
+    given = header(response.headers, b"x-request-id") or ""
+    exchange.upstream_request_id = "".join(
+        letter for letter in given[:_LONGEST_ID] if letter.isascii() and letter.isprintable()
+    )
+
+
+async def _refused(
+    upstream: Upstream, response: UpstreamResponse, exchange: Exchange, capability: str
+) -> GatewayError:
+    body = await read_whole(response, limit=_MAX_ERROR_BYTES, name=upstream.name)
+    error = refusal(
+        upstream=upstream.name,
+        dialect=upstream.dialect.name,
+        status=response.status,
+        headers=_text_headers(response.headers),
+        body=body,
+        model=exchange.model_requested,
+        capability=capability,
+        secrets=upstream.secrets(),
+    )
+    error.relayed = tuple(response_headers(response.headers))
+    return error
+
+
+def _text_headers(headers: HeaderList) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]

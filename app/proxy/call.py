@@ -1,0 +1,28 @@
+"""One request inside the pipeline: who asks, for what, and where the answer goes."""
+
+from dataclasses import dataclass
+
+from app.domain.exchange import Exchange
+from app.domain.principal import Principal
+from app.protocol.targets import Target
+from app.proxy.client_connection import ClientConnection
+from app.proxy.reply import Reply
+from app.routing.table import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a step of the pipeline may need. *pin*: the upstream that the URL or a header fixed, else None."""
+
+    client: ClientConnection
+    target: Target
+    pin: str | None
+    principal: Principal
+    exchange: Exchange
+    reply: Reply
+
+    @property
+    def operation(self) -> Operation:
+        """What is asked for, in the words of an error message: always below `/v1`, whatever the path looked like."""
+        template = self.target.endpoint.template if self.target.endpoint else ""
+        return Operation(self.exchange.endpoint, f"{self.client.method} /v1/{template}")

@@ -1,0 +1,101 @@
+"""
+How long an exchange may wait for its upstream (reliability R5, contract G6): to the first event, between bytes, in all.
+
+Every deadline is a point on the loop's monotonic clock, and each has its own words when it passes.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from app.domain.configuration import Timeouts
+from app.domain.errors import UpstreamTimeout
+from app.protocol.headers import HeaderList, header
+
+_MARGIN_SECONDS = 2.0  # we answer this long before a client gives up by itself
+_STATED = (b"x-stainless-read-timeout", b"x-stainless-timeout")
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """The deadlines of one exchange with *upstream*. *first_byte_at* and *total_at* are points in time."""
+
+    upstream: str
+    first_byte_seconds: float
+    first_byte_at: float
+    idle_seconds: float
+    total_seconds: float
+    total_at: float
+
+    @asynccontextmanager
+    async def until_first_event(self) -> AsyncIterator[None]:
+        """What happens inside ends by the first-byte deadline, or UpstreamTimeout is raised."""
+        timer = asyncio.timeout_at(self.first_byte_at)
+        try:
+            async with timer:
+                yield
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            raise self.first_byte_passed() from None
+
+    @asynccontextmanager
+    async def until_done(self) -> AsyncIterator[None]:
+        """What happens inside ends by the total deadline, or UpstreamTimeout is raised."""
+        timer = asyncio.timeout_at(self.total_at)
+        try:
+            async with timer:
+                yield
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            raise self._passed("did not complete its answer", self.total_seconds, "total") from None
+
+    def first_byte_passed(self) -> UpstreamTimeout:
+        """The error when no first event came in time."""
+        return self._passed("did not answer", self.first_byte_seconds, "first_byte")
+
+    def idle_passed(self) -> UpstreamTimeout:
+        """The error when a stream fell silent."""
+        return self._passed("sent nothing", self.idle_seconds, "idle")
+
+    def _passed(self, what: str, seconds: float, phase: str) -> UpstreamTimeout:
+        return UpstreamTimeout(
+            f"Upstream '{self.upstream}' {what} within {seconds:g} seconds.", phase=phase
+        )
+
+
+def deadlines(
+    upstream: str, timeouts: Timeouts, headers: HeaderList, started_at: float
+) -> Deadlines:
+    """The deadlines of an exchange that began at *started_at*.
+
+    A client that states its patience moves the first-byte deadline to that less two seconds, at least half of it and
+    at most the total; one that the operator wrote down holds (contract G6).
+    """
+    first_byte = timeouts.first_byte_seconds
+    patience = _stated_patience(headers)
+    if patience is not None and not timeouts.first_byte_is_fixed:
+        wished = max(patience - _MARGIN_SECONDS, patience / 2)
+        first_byte = wished
+    first_byte = min(first_byte, timeouts.total_seconds)
+    return Deadlines(
+        upstream=upstream,
+        first_byte_seconds=first_byte,
+        first_byte_at=started_at + first_byte,
+        idle_seconds=timeouts.idle_seconds,
+        total_seconds=timeouts.total_seconds,
+        total_at=started_at + timeouts.total_seconds,
+    )
+
+
+def _stated_patience(headers: HeaderList) -> float | None:
+    for name in _STATED:
+        try:
+            seconds = float(header(headers, name) or "")
+        except ValueError:
+            continue
+        if 0 < seconds < float("inf"):
+            return seconds
+    return None

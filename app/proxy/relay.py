@@ -1,0 +1,217 @@
+"""
+An upstream's answer on its way to the client: bytes onward, nothing gathered, nothing tried again (laws 2 and 7).
+
+One loop reads, repairs what needs it and writes; while the client is slow nothing is read (reliability R4).
+Four cases, by what was asked for and what came: a stream for a stream, an answer for an answer, and each
+turned into the other (contract H13, H14).
+"""
+
+from collections.abc import Callable
+from contextlib import aclosing
+
+from app.domain.configuration import StreamOptions
+from app.domain.errors import (
+    GatewayError,
+    UpstreamAnswered,
+    UpstreamDisconnected,
+    UpstreamMalformed,
+)
+from app.domain.exchange import Exchange
+from app.protocol.answer_rules import AnswerUnusable
+from app.protocol.chat_answer import Answer as WholeAnswer
+from app.protocol.chat_answer import read_answer
+from app.protocol.chat_fold import ChatFold
+from app.protocol.chat_stream import (
+    ChatStream,
+    FaultReason,
+    Identity,
+    is_event_stream,
+    stream_of_answer,
+)
+from app.protocol.headers import response_headers
+from app.protocol.requests import ChatRequest
+from app.protocol.sse import KEEP_ALIVE
+from app.proxy.attempts import Answer
+from app.proxy.off_loop import off_loop
+from app.proxy.reply import Reply
+from app.proxy.source import Source
+from app.upstreams.minds_thoughts import is_not_ready
+from app.upstreams.refusals import refusal_of_ok_error
+
+_NOT_READY_SECONDS = 10.0  # upstreams M-A6
+
+
+class ChatRelay:
+    """Relays chat completions. *now*: the loop's monotonic clock; *wall_seconds*: for a `created` that we make up."""
+
+    def __init__(
+        self,
+        options: StreamOptions,
+        *,
+        now: Callable[[], float],
+        wall_seconds: Callable[[], float],
+    ) -> None:
+        self._options = options
+        self._now = now
+        self._wall_seconds = wall_seconds
+
+    async def relay(
+        self, answer: Answer, chat: ChatRequest, exchange: Exchange, reply: Reply
+    ) -> None:
+        """*answer* reaches the client and is closed. Raises the typed error of whatever came in between."""
+        async with aclosing(answer.response), answer.deadlines.until_done():
+            reply.relayed = response_headers(answer.response.headers)
+            if chat.stream:
+                await self._stream(answer, chat, exchange, reply)
+            else:
+                await self._whole(answer, exchange, reply)
+
+    async def _whole(self, answer: Answer, exchange: Exchange, reply: Reply) -> None:
+        source = Source(answer, self._now, limit=answer.upstream.entry.max_json_bytes)
+        first = await source.wait()
+        if is_event_stream(source.content_type, first):
+            found = await self._folded(answer, exchange, source, first)
+        else:
+            found = await self._read(answer, exchange, await source.rest(first))
+        exchange.upstream_first_at = self._now()
+        _refuse_unready(answer, found.body)
+        exchange.usage = found.usage
+        await reply.whole(found.body)
+
+    async def _folded(
+        self, answer: Answer, exchange: Exchange, source: Source, first: bytes
+    ) -> WholeAnswer:
+        """A stream that nobody asked for, as one answer; it ends where a stream would (contract H14, H4)."""
+        fold = ChatFold(
+            rules=answer.upstream.rules,
+            identity=self._identity(exchange),
+            max_event_bytes=self._options.max_event_bytes,
+        )
+        piece, is_clean = first, True
+        try:
+            while piece:
+                fold.feed(piece)
+                piece = b"" if fold.ended else await source.wait()
+        except UpstreamDisconnected:
+            is_clean = False
+        try:
+            return fold.finish(clean=is_clean)
+        except AnswerUnusable as unusable:
+            raise _unusable(answer, exchange, unusable.reason, unusable.data) from None
+
+    async def _stream(
+        self, answer: Answer, chat: ChatRequest, exchange: Exchange, reply: Reply
+    ) -> None:
+        source = Source(answer, self._now, limit=None)
+        stream = ChatStream(
+            rules=answer.upstream.rules,
+            include_usage=chat.include_usage,
+            identity=self._identity(exchange),
+            max_event_bytes=self._options.max_event_bytes,
+        )
+        first = await self._next(source, stream, reply)
+        exchange.upstream_first_at = self._now()
+        if not is_event_stream(source.content_type, first):
+            body = await source.rest(first)
+            await self._answer_as_events(answer, chat, exchange, reply, body)
+            return
+        frames = stream.feed(first) if first else stream.finish(clean=True)
+        while True:
+            if frames:
+                source.first_event_seen()
+                await reply.events(frames)
+            exchange.usage, exchange.dropped_events = stream.usage, stream.dropped_events
+            if stream.ended:
+                break
+            frames = await self._frames(source, stream, reply)
+        if stream.fault is not None:
+            raise _unusable(answer, exchange, stream.fault.reason, stream.fault.data)
+        await reply.end_of_stream()
+
+    async def _frames(self, source: Source, stream: ChatStream, reply: Reply) -> bytes:
+        """What the next bytes of the upstream are for the client; its end is for the stream to
+        judge (upstreams S10).
+        """
+        try:
+            piece = await self._next(source, stream, reply)
+        except UpstreamDisconnected:
+            return stream.finish(clean=False)
+        return stream.feed(piece) if piece else stream.finish(clean=True)
+
+    async def _next(self, source: Source, stream: ChatStream, reply: Reply) -> bytes:
+        """The upstream's next bytes; while it is silent the client hears that the line is alive
+        (contract J7, J8, J10).
+        """
+        while True:
+            heartbeat_at = reply.last_sent_at + self._options.heartbeat_seconds
+            noop_at = reply.last_event_at + self._options.noop_seconds
+            # Before the head no no-op goes out, so none is waited for.
+            due_at = min(heartbeat_at, noop_at) if reply.has_begun else heartbeat_at
+            piece = await source.next(due_at - self._now())
+            if piece is not None:
+                return piece
+            now = self._now()
+            if now >= noop_at and reply.has_begun:
+                await reply.events(stream.noop())
+            elif now >= heartbeat_at:
+                await reply.comment(KEEP_ALIVE)
+
+    async def _answer_as_events(
+        self, answer: Answer, chat: ChatRequest, exchange: Exchange, reply: Reply, body: bytes
+    ) -> None:
+        """JSON in reply to `stream: true` (contract H13; measured: every SDK would show an empty answer)."""
+        found = await self._read(answer, exchange, body)
+        exchange.usage = found.usage
+        identity = self._identity(exchange)
+        for frames in stream_of_answer(
+            found.body, include_usage=chat.include_usage, identity=identity
+        ):
+            await reply.events(frames)
+        await reply.end_of_stream()
+
+    async def _read(self, answer: Answer, exchange: Exchange, body: bytes) -> WholeAnswer:
+        rules, identity = answer.upstream.rules, self._identity(exchange)
+        try:
+            return await off_loop(len(body), read_answer, body, rules=rules, identity=identity)
+        except AnswerUnusable as unusable:
+            raise _unusable(answer, exchange, unusable.reason, unusable.data) from None
+
+    def _identity(self, exchange: Exchange) -> Identity:
+        """What a chunk or answer gets where the upstream gave nothing."""
+        return Identity(
+            f"chatcmpl-{exchange.request_id}",
+            int(self._wall_seconds()),
+            exchange.model_requested,
+        )
+
+
+def _unusable(answer: Answer, exchange: Exchange, reason: FaultReason, told: bytes) -> GatewayError:
+    """The typed error of an answer that is none: what the upstream *told*, or how it broke
+    (upstreams S7, E-C9, E-C10).
+    """
+    name = answer.upstream.name
+    if reason is FaultReason.ERROR_EVENT:
+        return refusal_of_ok_error(
+            upstream=name,
+            dialect=answer.upstream.dialect.name,
+            body=told,
+            model=exchange.model_requested,
+            secrets=answer.upstream.secrets(),
+        )
+    if reason is FaultReason.DISCONNECTED:
+        return UpstreamDisconnected(
+            f"Upstream '{name}' ended its stream before the answer was complete."
+        )
+    return UpstreamMalformed(f"Upstream '{name}' sent an answer that is not a chat completion.")
+
+
+def _refuse_unready(answer: Answer, body: bytes) -> None:
+    """Raises where the entry wants an error for a Mind that still loads its data (upstreams M-A6)."""
+    if answer.upstream.entry.not_ready == "error" and is_not_ready(body):
+        raise UpstreamAnswered(
+            "The Mind is not ready yet. Please try again later.",
+            status=503,
+            type="server_error",
+            code="mind_not_ready",
+            retry_after_seconds=_NOT_READY_SECONDS,
+        )

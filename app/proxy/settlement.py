@@ -1,0 +1,75 @@
+"""
+Every exchange ends here, once, whatever happened to it (law 1).
+
+Nothing in this file awaits: a cancellation that arrives now cannot lose a settlement.
+"""
+
+from collections.abc import Callable
+
+from app.domain.errors import (
+    ClientError,
+    ClientGone,
+    Draining,
+    GatewayError,
+    Overloaded,
+    UpstreamDisconnected,
+    UpstreamError,
+    UpstreamTimeout,
+)
+from app.domain.exchange import Exchange
+from app.domain.outcome import Outcome
+from app.telemetry.logs import Log, exchange_line
+from app.telemetry.metrics import Metrics
+
+# The first row that fits; an UpstreamDisconnected after the head is a cut stream, before it an upstream's error.
+_OUTCOMES: tuple[tuple[type[GatewayError], Outcome], ...] = (
+    (ClientGone, Outcome.CLIENT_GONE),
+    (ClientError, Outcome.REJECTED),
+    (Overloaded, Outcome.REJECTED),
+    (Draining, Outcome.SHUTDOWN),
+    (UpstreamTimeout, Outcome.TIMEOUT),
+    (UpstreamDisconnected, Outcome.UPSTREAM_CUT),
+    (UpstreamError, Outcome.UPSTREAM_ERROR),
+)
+
+
+class Settlement:
+    """Turns a finished notebook into metrics and a log line. *now* is the monotonic clock of the exchange's times."""
+
+    def __init__(self, metrics: Metrics, log: Log, now: Callable[[], float]) -> None:
+        self._metrics = metrics
+        self._log = log
+        self._now = now
+
+    def begin(self, exchange: Exchange) -> None:
+        """*exchange* has begun; `settle` is owed."""
+        self._metrics.begin(exchange.endpoint)
+
+    def note_failure(self, exchange: Exchange, error: GatewayError) -> None:
+        """What ended *exchange*, if nothing has yet."""
+        if exchange.outcome is not None:
+            return
+        exchange.outcome = outcome_of(error, was_asked=exchange.attempts > 0)
+        exchange.error_code = error.code or ""
+        exchange.error_detail = str(getattr(error, "log_detail", "") or "")
+        if isinstance(error, UpstreamTimeout):
+            exchange.phase = error.phase
+
+    def settle(self, exchange: Exchange) -> None:
+        """*exchange* is over: counted and logged. Called exactly once each."""
+        now = self._now()
+        exchange.outcome = exchange.outcome or Outcome.INTERNAL_ERROR
+        self._metrics.end(exchange, now)
+        self._log.info("exchange", **exchange_line(exchange, now))
+
+
+def outcome_of(error: GatewayError, *, was_asked: bool) -> Outcome:
+    """The outcome that *error* means. A 4xx that an upstream gave is an upstream's error only when one *was_asked*."""
+    found = next(
+        (out for kind, out in _OUTCOMES if isinstance(error, kind)), Outcome.INTERNAL_ERROR
+    )
+    if isinstance(error, ClientError) and was_asked:
+        return Outcome.UPSTREAM_ERROR
+    if found is Outcome.SHUTDOWN and not was_asked:
+        return Outcome.REJECTED
+    return found

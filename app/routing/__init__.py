@@ -1,0 +1,1 @@
+"""Which deployments serve a model name now."""

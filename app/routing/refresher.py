@@ -1,0 +1,84 @@
+"""
+Keeps the catalogue fresh in the background (contract K2, reliability R23): each upstream on its own, so that
+one that hangs delays nobody, and none delays the start.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from app.domain.errors import GatewayError
+from app.routing.catalogue import Catalogue
+from app.telemetry.logs import Log
+from app.upstreams.client import Sender
+from app.upstreams.model_requests import discover
+from app.upstreams.upstream import Upstream
+
+REFRESH_SECONDS = 60.0
+RETRY_SECONDS = 10.0
+PATIENCE_SECONDS = 10.0
+EARLIEST_SECONDS = 5.0  # however many unknown names are asked for, an upstream is asked no sooner
+
+
+class Refresher:
+    """Asks every upstream that has a list, again and again."""
+
+    def __init__(
+        self,
+        upstreams: Mapping[str, Upstream],
+        senders: Mapping[str, Sender],
+        catalogue: Catalogue,
+        log: Log,
+    ) -> None:
+        self._senders = senders
+        self._catalogue = catalogue
+        self._log = log
+        self._early = asyncio.Event()
+        self._asked = [one for one in upstreams.values() if one.has_list]
+        for upstream in self._asked:
+            catalogue.expect(upstream.name)
+
+    async def run(self) -> None:
+        """Never returns; cancel it."""
+        async with asyncio.TaskGroup() as group:
+            for upstream in self._asked:
+                group.create_task(self._follow(upstream))
+
+    def hurry(self) -> None:
+        """A name was asked for that nobody has: what was made a moment ago is found by the next request."""
+        self._early.set()
+
+    async def _follow(self, upstream: Upstream) -> None:
+        was_well: bool | None = None
+        while True:
+            is_well = await self._refresh(upstream, is_news=was_well is not False)
+            was_well = is_well
+            await asyncio.sleep(EARLIEST_SECONDS)
+            self._early.clear()
+            delay = (REFRESH_SECONDS if is_well else RETRY_SECONDS) - EARLIEST_SECONDS
+            try:
+                async with asyncio.timeout(delay):
+                    await self._early.wait()
+            except TimeoutError:
+                continue
+
+    async def _refresh(self, upstream: Upstream, *, is_news: bool) -> bool:
+        """True when *upstream* sent its list. A failure is logged when it *is_news*: once, not each time."""
+        try:
+            found = await discover(
+                upstream,
+                self._senders[upstream.name],
+                paths=self._catalogue.list_paths(upstream),
+                patience_seconds=PATIENCE_SECONDS,
+            )
+        except GatewayError as error:
+            self._catalogue.asked(upstream.name)
+            if is_news:
+                self._log.warning(
+                    "model list not available",
+                    upstream=upstream.name,
+                    error=error.code,
+                    message=error.message,
+                )
+            return False
+        self._catalogue.replace(upstream.name, found)
+        return True

@@ -1,0 +1,1 @@
+"""What each upstream speaks, and the one seam through which it is asked."""

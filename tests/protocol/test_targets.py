@@ -1,0 +1,107 @@
+"""What a path means (contract A1 to A7, A12; upstreams O-P2, G8)."""
+
+import pytest
+
+from app.domain.errors import InvalidRequest
+from app.protocol.targets import path_text, read_target
+
+UPSTREAMS = ("openmind", "minds", "my.up", "4minds")
+
+
+def meaning(path: str) -> tuple[str | None, str | None, str | None]:
+    """Pin, template, provider."""
+    target = read_target(path, UPSTREAMS)
+    return target.pin, target.endpoint.template if target.endpoint else None, target.provider
+
+
+@pytest.mark.parametrize(
+    ("path", "pin", "template"),
+    [
+        pytest.param("/v1/models", None, "models", id="as documented"),
+        pytest.param("/v1/models/", None, "models", id="A1: one trailing slash"),
+        pytest.param("//v1///models", None, "models", id="A2: repeated slashes"),
+        pytest.param("/models", None, "models", id="A3: without v1"),
+        pytest.param("/chat/completions", None, "chat/completions", id="A3: Minds' own path"),
+        pytest.param("/v1/v1/models", None, "models", id="A4: v1 twice"),
+        pytest.param("/v1/v1/v1/models", None, "models", id="A4: v1 again and again"),
+        pytest.param("/v1/chat/completions/models", None, "models", id="A5: endpoint as base URL"),
+        pytest.param("/v1/chat/completions/c-1", None, "chat/completions/{id}", id="A5: any other"),
+        pytest.param("/openmind/v1/models", "openmind", "models", id="A6: pinned"),
+        pytest.param("/openmind/models", "openmind", "models", id="A6: pinned, without v1"),
+        pytest.param("/openmind//v1/v1/models/", "openmind", "models", id="A6: with A1, A2, A4"),
+        pytest.param("/my.up/v1/models", "my.up", "models", id="A6: a name with a dot"),
+        pytest.param("/my%2Eup/v1/models", "my.up", "models", id="A6: encoded"),
+        pytest.param("/minds/chat/completions/models", "minds", "models", id="A6: with A5"),
+        pytest.param("/v1/openmind/models", None, None, id="a pin comes first or not at all"),
+        pytest.param("/nobody/v1/models", None, None, id="an unknown first segment"),
+        pytest.param("/OpenMind/v1/models", None, None, id="names have their case"),
+        pytest.param("/", None, None, id="nothing"),
+        pytest.param("/v1", None, None, id="the base URL itself"),
+        pytest.param("/openmind", "openmind", None, id="a pinned base URL itself"),
+        pytest.param("/v1/../models", None, None, id="A12: dots lead nowhere"),
+        pytest.param("/v1%2Fmodels", None, None, id="an encoded slash does not part a path"),
+        pytest.param("/v1/MODELS", None, None, id="paths have their case"),
+    ],
+)
+def test_a_path_is_one_route(path, pin, template):
+    assert (pin, template, None) == meaning(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "provider"),
+    [
+        pytest.param("/openmind/openai/chat/completions", "openai", id="O-P2"),
+        pytest.param("/openmind/v1/xai/chat/completions", "xai", id="O-P2: below v1"),
+        pytest.param("/openmind/near%61i/chat/completions", "nearai", id="O-P2: encoded"),
+    ],
+)
+def test_a_pinned_chat_path_may_name_a_provider(path, provider):
+    assert ("openmind", "chat/completions", provider) == meaning(path)
+
+
+@pytest.mark.parametrize("path", ["/openai/chat/completions", "/v1/openai/chat/completions"])
+def test_without_a_pin_no_path_names_a_provider(path):
+    assert (None, None, None) == meaning(path)
+
+
+@pytest.mark.parametrize(
+    ("segments", "text"),
+    [
+        pytest.param(("gpt-4o",), "gpt-4o", id="plain"),
+        pytest.param(("Gemma-12B%20AWQ",), "Gemma-12B AWQ", id="A7: a blank"),
+        pytest.param(("meta%2Fllama-3",), "meta/llama-3", id="A7: an encoded slash"),
+        pytest.param(("meta", "llama-3"), "meta/llama-3", id="A7: a raw slash"),
+        pytest.param(("ft%3Agpt%3Ax",), "ft:gpt:x", id="A7: a colon"),
+        pytest.param(("ft:gpt:x",), "ft:gpt:x", id="A7: a raw colon"),
+        pytest.param(("mod%C3%A8le",), "modèle", id="A7: beyond ASCII"),
+        pytest.param(("a%2520b",), "a%20b", id="A12: decoded once"),
+        pytest.param(("a..b",), "a..b", id="A12: dots within a name"),
+        pytest.param(("a+b",), "a+b", id="a plus is a plus"),
+    ],
+)
+def test_an_id_is_decoded_once(segments, text):
+    assert text == path_text(segments)
+
+
+@pytest.mark.parametrize(
+    "segments",
+    [
+        pytest.param(("..",), id="two dots"),
+        pytest.param((".",), id="one dot"),
+        pytest.param(("%2e%2e",), id="encoded dots"),
+        pytest.param(("a", "..", "b"), id="dots between"),
+        pytest.param(("a%2F..%2Fb",), id="dots between encoded slashes"),
+        pytest.param(("a%5Cb",), id="a backslash"),
+        pytest.param(("a%00",), id="NUL"),
+        pytest.param(("a%0D",), id="CR"),
+        pytest.param(("a%0Ab",), id="LF"),
+        pytest.param(("a%3Fb",), id="a question mark"),
+        pytest.param(("a%23b",), id="a number sign"),
+        pytest.param(("a%7F",), id="DEL"),
+    ],
+)
+def test_a12_an_id_that_could_walk_away_is_400(segments):
+    with pytest.raises(InvalidRequest) as caught:
+        path_text(segments)
+
+    assert caught.value.status == 400

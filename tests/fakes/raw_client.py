@@ -14,6 +14,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from typing_extensions import override
+
 from tests.fakes.gateways import KEY, RunningGateway
 
 SECONDS = 10.0  # a deadline against a test that hangs, never a measure
@@ -48,18 +50,62 @@ class Reply:
         return found
 
 
-class RawClient:
-    """One connection. *reads*: what each read brought, and when."""
+class RawClient(asyncio.Protocol):
+    """One connection. *reads*: what each read brought, and when. Reads only when it is asked for more.
 
-    def __init__(self, sock: socket.socket) -> None:
+    A transport, not `loop.sock_recv`: on uvloop a bare socket that is closed under a pending read takes the events
+    of whoever gets its number next.
+    """
+
+    def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.sock = sock
         self.buffer = b""
         self.reads: list[tuple[float, bytes]] = []
         self.is_chunked = False
+        self._arrived: list[bytes] = []
+        self._failure: Exception | None = None
+        self._is_over = False
+        self._news = asyncio.Event()
+        self._may_send = asyncio.Event()
+        self._may_send.set()
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: asyncio.Transport = transport  # type: ignore[assignment] # a TCP one
+        self.transport.pause_reading()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self.transport.pause_reading()
+        self.reads.append((self.loop.time(), data))
+        self._arrived.append(data)
+        self._news.set()
+
+    @override
+    def eof_received(self) -> bool:
+        self._is_over = True
+        self._news.set()
+        return True  # this side closes when the test says so
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._failure, self._is_over = exc, True
+        self._may_send.set()
+        self._news.set()
+
+    @override
+    def pause_writing(self) -> None:
+        self._may_send.clear()
+
+    @override
+    def resume_writing(self) -> None:
+        self._may_send.set()
 
     async def send(self, data: bytes) -> None:
-        await self.loop.sock_sendall(self.sock, data)
+        self.transport.write(data)
+        await self._may_send.wait()
+        if self._failure is not None:
+            raise self._failure
 
     async def reply(self, *, is_head: bool = False) -> Reply:
         """The next reply; *is_head*: to a HEAD, so without a body."""
@@ -93,14 +139,15 @@ class RawClient:
             return True
 
     def close(self) -> None:
-        self.sock.close()
+        self.transport.abort()
 
     def reset(self) -> None:
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
-        self.sock.close()
+        sock = self.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        self.transport.abort()
 
     def half_close(self) -> None:
-        self.sock.shutdown(socket.SHUT_WR)
+        self.transport.write_eof()
 
     async def _head(self, reply: Reply) -> None:
         while reply.status < 200:
@@ -133,9 +180,15 @@ class RawClient:
         return data
 
     async def more(self) -> bytes:
-        async with asyncio.timeout(SECONDS):
-            data = await self.loop.sock_recv(self.sock, 1 << 20)
-        self.reads.append((self.loop.time(), data))
+        """What the next read brings; empty at the end. Raises ConnectionResetError."""
+        while not self._arrived and not self._is_over:
+            self._news.clear()
+            self.transport.resume_reading()
+            async with asyncio.timeout(SECONDS):
+                await self._news.wait()
+        if not self._arrived and self._failure is not None:
+            raise self._failure
+        data = self._arrived.pop(0) if self._arrived else b""
         self.buffer += data
         return data
 
@@ -143,14 +196,13 @@ class RawClient:
 @asynccontextmanager
 async def connected(gateway: RunningGateway) -> AsyncIterator[RawClient]:
     """A fresh connection to *gateway*."""
-    sock = socket.socket()
-    sock.setblocking(False)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    loop = asyncio.get_running_loop()
+    transport, client = await loop.create_connection(RawClient, "127.0.0.1", gateway.port)
+    transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
-        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", gateway.port))
-        yield RawClient(sock)
+        yield client
     finally:
-        sock.close()
+        transport.abort()
 
 
 async def ask(gateway: RunningGateway, request: bytes, *, is_head: bool = False) -> Reply:

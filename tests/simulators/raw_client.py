@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,30 +74,24 @@ class Seen:
 class Peer:
     """One connection to the simulators."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self.loop = asyncio.get_running_loop()
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Streams, not `loop.sock_recv`: on uvloop a bare socket that is closed under a pending read takes the events
+        # of whoever gets its number next.
+        self.reader, self.writer = reader, writer
         self.buffer = b""
 
     @classmethod
     async def open(cls, simulators: Simulators) -> "Peer":
-        sock = socket.socket()
-        sock.setblocking(False)
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.sock_connect(sock, (simulators.host, simulators.port))
-        except OSError:
-            sock.close()
-            raise
-        return cls(sock)
+        return cls(*await asyncio.open_connection(simulators.host, simulators.port))
 
     async def send(self, data: bytes) -> None:
-        await self.loop.sock_sendall(self.sock, data)
+        self.writer.write(data)
+        await self.writer.drain()
 
     async def more(self) -> bytes:
         """What comes next; empty at the end. Raises ConnectionResetError."""
         async with asyncio.timeout(SECONDS):
-            data = await self.loop.sock_recv(self.sock, 65536)
+            data = await self.reader.read(65536)
         self.buffer += data
         return data
 
@@ -155,7 +148,7 @@ class Peer:
         await self.until(b"\r\n")
 
     def close(self) -> None:
-        self.sock.close()
+        self.writer.transport.abort()
 
 
 def head_of(

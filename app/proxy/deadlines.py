@@ -5,13 +5,13 @@ Every deadline is a point on the loop's monotonic clock, and each has its own wo
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from app.domain.configuration import Timeouts
 from app.domain.errors import UpstreamTimeout
 from app.protocol.headers import HeaderList, header
+from app.proxy.timers import ended_by
 
 _MARGIN_SECONDS = 2.0  # we answer this long before a client gives up by itself
 _STATED = (b"x-stainless-read-timeout", b"x-stainless-timeout")
@@ -28,29 +28,13 @@ class Deadlines:
     total_seconds: float
     total_at: float
 
-    @asynccontextmanager
-    async def until_first_event(self) -> AsyncIterator[None]:
+    def until_first_event(self) -> AbstractAsyncContextManager[None]:
         """What happens inside ends by the first-byte deadline, or UpstreamTimeout is raised."""
-        timer = asyncio.timeout_at(self.first_byte_at)
-        try:
-            async with timer:
-                yield
-        except TimeoutError:
-            if not timer.expired():
-                raise
-            raise self.first_byte_passed() from None
+        return ended_by(asyncio.timeout_at(self.first_byte_at), self.first_byte_passed)
 
-    @asynccontextmanager
-    async def until_done(self) -> AsyncIterator[None]:
+    def until_done(self) -> AbstractAsyncContextManager[None]:
         """What happens inside ends by the total deadline, or UpstreamTimeout is raised."""
-        timer = asyncio.timeout_at(self.total_at)
-        try:
-            async with timer:
-                yield
-        except TimeoutError:
-            if not timer.expired():
-                raise
-            raise self._passed("did not complete its answer", self.total_seconds, "total") from None
+        return ended_by(asyncio.timeout_at(self.total_at), self.total_passed)
 
     def first_byte_passed(self) -> UpstreamTimeout:
         """The error when no first event came in time."""
@@ -59,6 +43,10 @@ class Deadlines:
     def idle_passed(self) -> UpstreamTimeout:
         """The error when a stream fell silent."""
         return self._passed("sent nothing", self.idle_seconds, "idle")
+
+    def total_passed(self) -> UpstreamTimeout:
+        """The error when an answer took longer than any may."""
+        return self._passed("did not complete its answer", self.total_seconds, "total")
 
     def _passed(self, what: str, seconds: float, phase: str) -> UpstreamTimeout:
         return UpstreamTimeout(

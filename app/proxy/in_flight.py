@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from app.domain.errors import Draining
+from app.proxy.timers import ended_by
 
 _MESSAGE = "The gateway is shutting down."
 _RETRY_AFTER_SECONDS = 1.0  # another replica, or the next start, takes it
@@ -36,12 +37,8 @@ class InFlight:
         self._timers.add(timer)
         self._is_empty.clear()
         try:
-            async with timer:
+            async with ended_by(timer, self._stopped):
                 yield
-        except TimeoutError:
-            if not timer.expired():
-                raise
-            raise self._stopped() from None
         finally:
             self._timers.discard(timer)
             if not self._timers:

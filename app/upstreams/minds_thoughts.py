@@ -74,15 +74,21 @@ class _Thoughts:
         if not is_answer_role(delta.get("role")):
             return self._thought(found, choice, delta, said)
         prefixed = self._answer_text(said, delta)
-        if data is not None and prefixed == text and choice.get("index") == b"0":
+        ends_a_call = _calls_a_tool(delta) and choice.get("finish_reason", NULL) != NULL
+        if (
+            data is not None
+            and prefixed == text
+            and choice.get("index") == b"0"
+            and not ends_a_call
+        ):
             return (Passed(data),)  # in order already (T5)
         if text != NULL:
             delta["content"] = prefixed
         choice[name] = lossless.object_of(delta)
-        return (_chunk(found, choice),)
+        return _apart(found, choice) if ends_a_call else (_chunk(found, choice),)
 
     def _answer_text(self, said: bytes, delta: dict[str, bytes]) -> bytes:
-        if delta.get("tool_calls", NULL) not in (NULL, b"[]"):
+        if _calls_a_tool(delta):
             self._answer_began = True
         if lossless.is_empty_text(said):
             return said
@@ -116,6 +122,17 @@ class _Thoughts:
         if "finish_reason" in choice:
             choice["finish_reason"] = NULL  # a thought ends nothing (M-S7)
         return (_chunk(found, choice),)
+
+
+def _calls_a_tool(delta: dict[str, bytes]) -> bool:
+    return delta.get("tool_calls", NULL) not in (NULL, b"[]")
+
+
+def _apart(found: dict[str, bytes], choice: dict[str, bytes]) -> Sequence[Passed]:
+    """A tool call and its finish as two chunks: an SDK calls a call done only when one follows (contract I7)."""
+    finish = {"index": b"0", "delta": b"{}", "finish_reason": choice["finish_reason"]}
+    call = {key: value for key, value in found.items() if key != "usage"}
+    return (_chunk(call, choice | {"finish_reason": NULL}), _chunk(found, finish))
 
 
 def _chunk(found: dict[str, bytes], choice: dict[str, bytes]) -> Passed:

@@ -45,6 +45,13 @@ async def upstream() -> AsyncIterator[ScriptedUpstream]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(upstream: ScriptedUpstream) -> AsyncIterator[RunningGateway]:
+    streams = StreamOptions(heartbeat_seconds=HEARTBEAT, noop_seconds=60)
+    async with gateway_over(entry_of(upstream), streams=streams) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def with_noops(upstream: ScriptedUpstream) -> AsyncIterator[RunningGateway]:
     streams = StreamOptions(heartbeat_seconds=HEARTBEAT, noop_seconds=NOOP)
     async with gateway_over(entry_of(upstream), streams=streams) as found:
         yield found
@@ -81,13 +88,13 @@ async def test_j7_in_silence_a_comment_goes_out_in_a_write_of_its_own(
 
 
 async def test_j8_j9_after_longer_silence_a_chunk_that_says_nothing(
-    gateway: RunningGateway, upstream: ScriptedUpstream
+    with_noops: RunningGateway, upstream: ScriptedUpstream
 ) -> None:
     """The comments between do not put it off."""
     go_on = asyncio.Event()
     upstream.tell(sse_head(), chunked(FIRST), go_on, chunked(SECOND + FINISH + DONE), LAST_CHUNK)
 
-    async with connected(gateway) as client:
+    async with connected(with_noops) as client:
         await client.send(chat(stream=True))
         await client.begin()
         heard = [await client.chunk()]

@@ -634,6 +634,7 @@ async def test_s22_an_upstreams_codes_make_no_new_series(
 
 # --- deadlines (R5) -----------------------------------------------------------------------------------------------
 
+_TICK = 0.01  # the loop's clock counts in milliseconds
 _SLACK = 2.0  # a slow computer; the other deadlines are ten times as long
 _DRIP = [step for byte in head(200, {"x": "y" * 500}) for step in (bytes([byte]), Pause(0.02))]
 _INTERIM = [step for _ in range(400) for step in (head(103), Pause(0.01))]
@@ -691,7 +692,7 @@ async def test_r5_a_deadline_before_the_first_byte_is_a_504(
     took = asyncio.get_running_loop().time() - started_at
 
     await check_refused(gateway, reply, 504, "upstream_timeout")
-    assert SHORT <= took < SHORT + _SLACK
+    assert SHORT - _TICK < took < SHORT + _SLACK
     assert reply.header("x-should-retry") == "false"
     assert f"{SHORT:g} seconds" in reply.error["message"]
     line = await line_of(gateway, reply)
@@ -723,7 +724,7 @@ async def test_r5_a_deadline_after_the_first_byte_is_an_error_event(
     sent = reply.body[: reply.body.rindex(b"data: ")]
     check_failed_stream(reply, sent, "upstream_timeout")
     assert sent.startswith(FIRST)
-    assert SHORT <= took < SHORT + _SLACK
+    assert SHORT - _TICK < took < SHORT + _SLACK
     line = await line_of(gateway, reply)
     assert (line["outcome"], line["phase"]) == ("timeout", model)
     assert await eventually(upstream.seen[0].gone.is_set)
@@ -781,4 +782,4 @@ async def test_r5_the_connect_deadline_is_a_502() -> None:
             filler.close()
 
     assert (reply.status, reply.error["code"]) == (502, "upstream_unreachable")
-    assert SHORT <= took < SHORT + _SLACK
+    assert SHORT - _TICK < took < SHORT + _SLACK

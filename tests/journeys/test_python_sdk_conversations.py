@@ -94,8 +94,7 @@ async def test_a_tool_is_called_and_its_result_goes_back(
 
 @pytest.mark.parametrize("dialect", ALL)
 async def test_the_helper_tells_of_each_piece(client: AsyncOpenAI, dialect: str) -> None:
-    # A finish_reason on the very chunk of the call (form T3) makes the SDK itself forget its `done` event.
-    name = model(dialect, "form-4" if dialect == "minds" else "")
+    name = model(dialect)
     kinds, text, arguments = [], "", ""
     for asked in ("Hello there", f"call get_weather {ARGUMENTS}"):
         async with client.chat.completions.stream(

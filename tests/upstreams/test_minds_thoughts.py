@@ -227,6 +227,18 @@ def test_tool_calls_and_usage_pass():
     assert received == result.sent
 
 
+def test_i7_a_call_that_comes_with_its_finish_is_sent_before_it():
+    """Form T3 has both in one frame, and an SDK's helper calls a call done only when a chunk follows."""
+    call = '{"role":"assistant","content":null,"tool_calls":[{"index":0,"id":"c","type":"function",' \
+           '"function":{"name":"f","arguments":"{}"}}]}'  # fmt: skip
+    chunks = run(sse(chunk(call, finish='"tool_calls"')), rules=RULES).chunks
+
+    assert [(True, None), (False, "tool_calls")] == [
+        ("tool_calls" in found["choices"][0]["delta"], found["choices"][0]["finish_reason"])
+        for found in chunks
+    ]
+
+
 def test_several_choices_in_one_frame_become_several_chunks():
     both = told("system", "t", 0).replace(
         '}],"system',

@@ -43,13 +43,12 @@ class ControlPlaneParts:
 
 
 def add_control_plane(app: FastAPI, parts: ControlPlaneParts) -> None:
-    """*app* has every route of the control plane, its error shapes and its request ids."""
+    """*app* has every route of the control plane, and its error shapes."""
     app.include_router(openai_surface.router)
     _add_health(app, parts)
     _add_metrics(app, parts)
     documentation.add_documentation(app, parts.gatekeeper)
     _add_errors(app)
-    app.add_middleware(RequestIds, new_request_id=parts.new_request_id)
 
 
 def _add_health(app: FastAPI, parts: ControlPlaneParts) -> None:

@@ -7,12 +7,13 @@ hand-over costs nothing (architecture 1).
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from fastapi import FastAPI
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
-from app.api.control_plane import ControlPlaneParts, add_control_plane
+from app.api.control_plane import ControlPlaneParts, RequestIds, add_control_plane
 from app.edge.data_plane import DataPlane, is_data_plane
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -24,16 +25,17 @@ _DESCRIPTION = (
 
 
 class Application(FastAPI):
-    """FastAPI with *data_plane* in front of everything it does itself."""
+    """FastAPI with *data_plane* in front of everything it does itself, which is *control_plane*."""
 
     data_plane: DataPlane
+    control_plane: ASGIApp
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and is_data_plane(scope["path"]):
             await self.data_plane(scope, receive, send)
         else:
-            await super().__call__(_as_written(scope), receive, send)
+            await self.control_plane(_as_written(scope), receive, send)
 
 
 def _as_written(scope: Scope) -> Scope:
@@ -64,5 +66,7 @@ def make_application(
         telemetry={"auto_configure": False, "tracing": False, "metrics": False},
     )
     app.data_plane = data_plane
+    # Around FastAPI's own handler of what nobody caught, so that its 500 has an id too (contract C1).
+    app.control_plane = RequestIds(partial(FastAPI.__call__, app), parts.new_request_id)
     add_control_plane(app, parts)
     return app

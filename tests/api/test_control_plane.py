@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app.api.control_plane import ControlPlaneParts, add_control_plane
+from app.api.control_plane import ControlPlaneParts, RequestIds, add_control_plane
 from app.api.gatekeeper import Gatekeeper
 
 ADMIN = "admin-0123456789"
@@ -23,18 +23,25 @@ class Plane:
         parts = ControlPlaneParts(
             version="9.9",
             is_draining=lambda: self.is_draining,
-            metrics_page=lambda: b"# page\n",
+            metrics_page=self._page,
             gatekeeper=Gatekeeper(is_open, None, SecretStr(ADMIN)),
             new_request_id=self._next_id,
         )
         add_control_plane(self.app, parts)
+        self.served = RequestIds(self.app, self._next_id)
+        self.is_broken = False
+
+    def _page(self) -> bytes:
+        if self.is_broken:
+            raise RuntimeError("a defect of ours")
+        return b"# page\n"
 
     def _next_id(self) -> str:
         self.ids += 1
         return f"req_{self.ids}"
 
     async def ask(self, path: str, method: str = "GET", **headers: str) -> httpx2.Response:
-        transport = httpx2.ASGITransport(self.app)
+        transport = httpx2.ASGITransport(self.served, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return await client.request(method, path, headers=headers)
 
@@ -118,6 +125,16 @@ async def test_c1_every_reply_has_an_id_of_its_own():
     replies = [await plane.ask(path) for path in ("/healthz", "/nowhere", "/metrics")]
 
     assert ["req_1", "req_2", "req_3"] == [reply.headers["x-request-id"] for reply in replies]
+
+
+async def test_f49_a_defect_of_ours_has_the_envelope_and_an_id():
+    plane = Plane()
+    plane.is_broken = True
+
+    reply = await plane.ask("/metrics")
+
+    assert (500, "internal_error") == (reply.status_code, reply.json()["error"]["code"])
+    assert "req_1" == reply.headers["x-request-id"]
 
 
 # --- the browsable page ---------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ GatewayError
 ├─ ClientError            the request is at fault; asking again without a change does not help
 │  ├─ InvalidRequest 400 · Unauthenticated 401 · PermissionDenied 403
 │  ├─ ModelNotFound 404 · UnknownUrl 404 · UnsupportedEndpoint 404 · MethodNotAllowed 405
-│  └─ RequestTooLarge 413 · UnsupportedMediaType 415
+│  └─ RequestTooLarge 413 · TargetTooLong 414 · UnsupportedMediaType 415 · HeadersTooLarge 431
 ├─ UpstreamError          the upstream is at fault
 │  ├─ UpstreamUnreachable 502 · UpstreamDisconnected 502 · UpstreamMalformed 502
 │  ├─ UpstreamTimeout 504 · UpstreamRefusedCredential 502
@@ -129,6 +129,20 @@ class RequestTooLarge(ClientError):
 
     status = 413
     code = "request_too_large"
+
+
+class TargetTooLong(ClientError):
+    """Contract F34: the request target."""
+
+    status = 414
+    code = "request_header_too_large"
+
+
+class HeadersTooLarge(ClientError):
+    """Contract F34: the header block."""
+
+    status = 431
+    code = "request_header_too_large"
 
 
 class UnsupportedMediaType(ClientError):

@@ -102,5 +102,5 @@ class AsgiClient:
             raise self._too_large()
 
     def _too_large(self) -> RequestTooLarge:
-        megabytes = self._max_body_bytes // 1024 // 1024
-        return RequestTooLarge(f"The request body is larger than {megabytes} MB.")
+        megabytes = self._max_body_bytes / 1024 / 1024
+        return RequestTooLarge(f"The request body is larger than {megabytes:g} MB.")

@@ -13,6 +13,7 @@ import uvicorn
 from typing_extensions import override
 
 from app.edge.asgi_client import Receive, Scope, Send
+from app.edge.plain_http import PlainHttp
 from app.proxy.in_flight import InFlight
 
 ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -70,7 +71,7 @@ def make_server(
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=PlainHttp,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from time import monotonic
 from time import time as wall_seconds  # noqa: TID251 the composition root hands the clocks out
-from uuid import uuid4
 
 from app.access.authenticator import Authenticator, OpenDoor
 from app.api.control_plane import ControlPlaneParts
@@ -21,6 +20,7 @@ from app.api.gatekeeper import Gatekeeper
 from app.domain.addresses import is_loopback
 from app.domain.configuration import Configuration
 from app.edge.data_plane import DataPlane
+from app.edge.request_ids import new_request_id
 from app.main.application import Application, make_application
 from app.proxy.attempts import Attempts
 from app.proxy.in_flight import InFlight
@@ -46,11 +46,6 @@ class Gateway:
 
     app: Application
     in_flight: InFlight
-
-
-def new_request_id() -> str:
-    """An id that no other exchange has."""
-    return f"req_{uuid4().hex}"
 
 
 def prepared_upstreams(configuration: Configuration) -> dict[str, Upstream]:

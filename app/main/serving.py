@@ -1,5 +1,6 @@
 """Serving until a signal says stop: the socket, the server, and what a person is told at the start."""
 
+import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,15 +24,16 @@ Announce = Callable[[Configuration, str, SecretStr | None], None]
 
 def made_key(configuration: Configuration) -> SecretStr | None:
     """A key for a gateway that needs one and has none; else None. Derived one way from the upstream keys, so that it
-    is the same from start to start, and made on a loopback address only (architecture 5)."""
+    is the same from start to start, and made on a loopback address only (architecture 5). From no upstream key
+    everybody could derive it, a page whose name leads here too: then it is made for this run (S12)."""
     if configuration.auth_mode == "none" or configuration.keys:
         return None
     if not is_loopback(configuration.server.host):
         raise ConfigurationError(
             f"{configuration.source}: keys: a gateway on {configuration.server.host} needs at least one key"
         )
-    secrets = [entry.api_key for entry in configuration.upstreams if entry.api_key is not None]
-    return derived_key(secrets)
+    known = [entry.api_key for entry in configuration.upstreams if entry.api_key is not None]
+    return derived_key(known or [SecretStr(secrets.token_hex(32))])
 
 
 async def serve(configuration: Configuration, announce: Announce) -> None:

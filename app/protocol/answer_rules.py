@@ -86,11 +86,13 @@ class AnswerRules:
 
     *answer_filter* takes a whole answer's bytes and gives those the common repairs see; it raises
     AnswerUnusable. *missing_finish*: what a clean end after text without `finish_reason` is (upstreams M-S6).
+    *text_events*: an event with a name may hold plain text, which is no failure (upstreams K1).
     """
 
     chunk_filter: Callable[[], ChunkFilter] | None = None
     answer_filter: Callable[[bytes], bytes] | None = None
     missing_finish: Literal["accept", "error"] = "error"
+    text_events: bool = False
 
 
 OPENAI_RULES = AnswerRules()

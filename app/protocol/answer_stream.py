@@ -43,13 +43,17 @@ def is_event_stream(content_type: str, first_bytes: bytes) -> bool:
     return first == b":" or first.isalpha()
 
 
-def stream_of_answer(answer: bytes, *, include_usage: bool, identity: Identity) -> Iterator[bytes]:
-    """The frames of a `chat.completion`, `[DONE]` last.
+def stream_of_answer(
+    answer: bytes, *, include_usage: bool, identity: Identity, said_id: str | None = None
+) -> Iterator[bytes]:
+    """The frames of a `chat.completion`, `[DONE]` last. *said_id*: one that a no-op has sent already (contract I1).
 
     Each choice has its own chunks: role, tool calls whole, texts in pieces of 64 KiB at most (contract H12), finish.
     Members of the answer nobody here knows stand on each chunk. Raises NotJson for an answer not in order.
     """
     found = lossless.members(answer)
+    if said_id is not None:
+        found["id"] = lossless.literal(said_id)
     writer = _ChunkWriter.of(found, identity)
     for choice in lossless.elements(found.get("choices", b"[]")):
         yield from _frames_of_choice(lossless.members(choice), writer)

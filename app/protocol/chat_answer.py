@@ -18,7 +18,7 @@ from app.protocol.content import (
     text_of_content,
     whole_tool_call,
 )
-from app.protocol.in_band import reports_failure
+from app.protocol.in_band import lists_failure, reports_failure
 from app.protocol.lossless import NULL
 from app.protocol.usage import is_whole, read_usage
 
@@ -56,10 +56,8 @@ def read_answer(body: bytes, *, rules: AnswerRules, identity: Identity) -> Answe
 
 def _members_of_answer(text: bytes) -> dict[str, bytes]:
     stripped = text.strip()
-    if stripped.startswith(b"["):  # Gemini's errors come in a list (upstreams E-S5)
-        entry = next(iter(lossless.elements(stripped)), NULL)
-        is_error = entry[:1] == b"{" and reports_failure(lossless.members(entry))
-        raise AnswerUnusable(FaultReason.ERROR_EVENT if is_error else FaultReason.MALFORMED, text)
+    if lists_failure(stripped):
+        raise AnswerUnusable(FaultReason.ERROR_EVENT, text)
     found = lossless.members(text)
     if reports_failure(found):
         raise AnswerUnusable(FaultReason.ERROR_EVENT, text)

@@ -11,9 +11,9 @@ from app.protocol import lossless
 from app.protocol.answer_rules import AnswerRules, AnswerUnusable, FaultReason, Identity
 from app.protocol.chat_answer import Answer
 from app.protocol.chat_stream import ChatStream
+from app.protocol.chunks import read_chunk
 from app.protocol.content import integer_of
 from app.protocol.lossless import NULL
-from app.protocol.sse import DONE
 
 _DATA = b"data: "
 _HEAD = ("id", "created", "model")
@@ -62,8 +62,10 @@ class ChatFold:
         if not frames:
             return
         for frame in frames.split(b"\n\n"):
-            if frame.startswith(_DATA) and frame != DONE.rstrip():
-                self._add_chunk(lossless.members(frame[len(_DATA) :]))
+            data = frame.removeprefix(_DATA)
+            # a dialect's raw event is no chunk, and no part of an answer (upstreams F-S2)
+            if data is not frame and read_chunk(data) is not None:
+                self._add_chunk(lossless.members(data))
 
     def _add_chunk(self, chunk: dict[str, bytes]) -> None:
         for choice in lossless.elements(chunk.pop("choices")):

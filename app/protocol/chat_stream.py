@@ -19,8 +19,16 @@ from app.protocol.answer_rules import StreamFault as StreamFault
 from app.protocol.answer_stream import is_event_stream as is_event_stream
 from app.protocol.answer_stream import stream_of_answer as stream_of_answer
 from app.protocol.chunk_repair import ChunkRepair
-from app.protocol.chunks import Chunk, StreamProgress, is_canonical, is_late, note, read_chunk
-from app.protocol.in_band import reports_failure
+from app.protocol.chunks import (
+    Chunk,
+    StreamProgress,
+    is_canonical,
+    is_late,
+    is_numbered_otherwise,
+    note,
+    read_chunk,
+)
+from app.protocol.in_band import lists_failure, reports_failure
 from app.protocol.sse import DONE, Event, EventSplitter, EventTooLarge, frame
 from app.protocol.usage import is_whole, read_usage
 
@@ -41,7 +49,7 @@ class ChatStream:
     *include_usage*: the client asked for the usage chunk (contract I10). *max_event_bytes* bounds what is
     rewritten; a canonical event may be larger (reliability R16). *ended*: `[DONE]` was written or `fault` is
     set; whatever the upstream still sends is not for the client. *dropped_events*: extension events that went
-    nowhere (upstreams S5).
+    nowhere (upstreams S5). *heard*: an event came that was no failure, sent on or not (reliability R5).
     """
 
     def __init__(
@@ -55,6 +63,7 @@ class ChatStream:
         self.ended = False
         self.fault: StreamFault | None = None
         self.dropped_events = 0
+        self.heard = False
         self._rules = rules
         self._filter = rules.chunk_filter() if rules.chunk_filter is not None else None
         self._include_usage = include_usage
@@ -65,6 +74,11 @@ class ChatStream:
         self._repair = ChunkRepair(identity, include_usage)
         self._usage_chunk: bytes | None = None  # waits for the last finish_reason
         self._usage_sent = False
+
+    @property
+    def id(self) -> str | None:
+        """The id that every chunk has from now on; None before the first one (contract I1)."""
+        return self._said.id
 
     @property
     def usage(self) -> Usage | None:
@@ -127,6 +141,7 @@ class ChatStream:
         try:
             for event in events:
                 self._read(event, sent)
+                self.heard = True
                 if self.ended:
                     break
         except _Failed as failed:
@@ -161,8 +176,7 @@ class ChatStream:
             found = lossless.members(data)
             choices = _choices_of(found)
         except lossless.NotJson:
-            if not self._is_named_text(event) or not self._extend(event, sent):
-                raise _Failed(FaultReason.MALFORMED, data) from None
+            self._read_no_object(event, data, sent)
             return
         if reports_failure(found):
             raise _Failed(FaultReason.ERROR_EVENT, data)
@@ -174,6 +188,15 @@ class ChatStream:
             self.dropped_events += (
                 1  # `choices: []` is no event of its own: withheld (contract I15)
             )
+
+    def _read_no_object(self, event: Event, data: bytes, sent: list[bytes]) -> None:
+        """Gemini's list of errors (E-S5), or text under a name where a dialect may send such; else a failure (S7)."""
+        if lists_failure(data):
+            raise _Failed(FaultReason.ERROR_EVENT, data)
+        if not self._rules.text_events or not self._is_named_text(event):
+            raise _Failed(FaultReason.MALFORMED, data)
+        if not self._extend(event, sent):
+            self.dropped_events += 1
 
     def _check_may_rewrite(self, data: bytes) -> None:
         if len(data) > self._max_event_bytes:
@@ -215,7 +238,11 @@ class ChatStream:
         if chunk is not None and is_late(chunk, said):
             self.dropped_events += 1
             return b""
-        if chunk is not None and is_canonical(chunk, said, include_usage=include_usage):
+        if (
+            chunk is not None
+            and is_canonical(chunk, said, include_usage=include_usage)
+            and not is_numbered_otherwise(chunk, said)
+        ):
             note(chunk, said, repaired=False)
             return frame(data)
         self._check_may_rewrite(data)

@@ -226,6 +226,20 @@ def _is_canonical_later(fragment: ToolFragment) -> bool:
     return fragment.function.name is None and fragment.function.arguments is not None
 
 
+def is_numbered_otherwise(chunk: Chunk, said: StreamProgress) -> bool:
+    """Whether the upstream's chunk carries an index whose tool call has another one here (contract I7, I8).
+
+    It may look canonical, and would then go on with the wrong call.
+    """
+    for choice in chunk.choices:
+        known = said.choices.get(choice.index)
+        places = known.tool_places if known is not None else {}
+        for fragment in choice.delta.tool_calls or ():
+            if places.get(fragment.index, fragment.index) != fragment.index:
+                return True
+    return False
+
+
 def is_late(chunk: Chunk, said: StreamProgress) -> bool:
     """Whether the chunk says more of choices that all had their finish_reason already (contract I4, H5)."""
     return bool(chunk.choices) and all(

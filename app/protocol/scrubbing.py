@@ -37,7 +37,8 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 # In this order: a URL may hold a host and a key, and a key a host. The slashes of a URL may be escaped, as in JSON.
 _STRUCK: tuple[tuple[re.Pattern[str], str], ...] = (
-    (_pattern(r"[a-z][a-z0-9+.-]{0,15}:(?:\\?/){2}[^\s\"'<>)\]}`]*"), "[url]"),
+    # A configured host or key in a URL has become `[key]` by now, and the rest of the URL follows it.
+    (_pattern(r"[a-z][a-z0-9+.-]{0,15}:(?:\\?/){2}(?:\[key\]|[^\s\"'<>)\]}`])*"), "[url]"),
     (_pattern(r"\bbearer\s+[^\s\"',;)]{3,}"), "[key]"),
     (_pattern(r"\bbasic\s+(?=[^\s\"']{0,128}[\d=])[a-z0-9+/=]{8,}"), "[key]"),
     (_pattern(r"(?<![a-z0-9])(?:sk|pk|rk|xai|nvapi)-[\w*.-]{6,}"), "[key]"),

@@ -25,4 +25,5 @@ class Call:
     def operation(self) -> Operation:
         """What is asked for, in the words of an error message: always below `/v1`, whatever the path looked like."""
         template = self.target.endpoint.template if self.target.endpoint else ""
-        return Operation(self.exchange.endpoint, f"{self.client.method} /v1/{template}")
+        path = template.replace("...}", "}")
+        return Operation(self.exchange.endpoint, f"{self.client.method} /v1/{path}")

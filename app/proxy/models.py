@@ -112,12 +112,23 @@ class ModelDesk:
     async def _route_to_delete(self, call: Call, name: str) -> Route:
         """Raises UnsupportedEndpoint, not ModelNotFound, for a model whose upstream deletes none (upstreams G9, U1)."""
         try:
-            return await self._route(call, name)
+            route = await self._route(call, name)
         except ModelNotFound:
-            seen = replace(call, exchange=replace(call.exchange, endpoint="models.get"))
-            owner = (await self._route(seen, name)).deployments[0].upstream
-            self._finder.table.pinned(owner, call.operation)
-            raise
+            route = None
+        if route is not None and (call.pin or route.is_named or self._is_listed(route)):
+            return route
+        # Nobody who deletes lists it: whoever serves the name owns it, not the default upstream's namesake.
+        seen = replace(call, exchange=replace(call.exchange, endpoint="models.get"))
+        owner = (await self._route(seen, name)).deployments[0].upstream
+        self._finder.table.pinned(owner, call.operation)
+        if route is None or route.deployments[0].upstream != owner:
+            raise no_such_model(name)
+        return route
+
+    def _is_listed(self, route: Route) -> bool:
+        deployment = route.deployments[0]
+        upstream = self._upstreams[deployment.upstream]
+        return self._catalogue.find(upstream, deployment.model) is not None
 
     async def _route(self, call: Call, name: str) -> Route:
         call.exchange.model_requested = name

@@ -43,7 +43,8 @@ from app.upstreams.chat_request import ChatOptions
 from app.upstreams.upstream import Upstream
 
 _PIN_HEADER = b"x-mindgate-upstream"
-_CLIENT_ID_HEADER = b"x-client-request-id"
+_CLIENT_ID_HEADERS = (b"x-client-request-id", b"x-request-id")  # contract B13
+_LONGEST_CLIENT_ID = 127  # both fit into one field of the log
 _UNKNOWN = "unknown"  # the endpoint of a path or method that there is not
 
 
@@ -105,7 +106,7 @@ class Pipeline:
             method=client.method,
             endpoint=capabilities.get(method, _UNKNOWN),
             received_at=self._now(),
-            client_request_id=header(client.headers, _CLIENT_ID_HEADER) or "",
+            client_request_id=_client_ids(client.headers),
         )
 
     async def _guarded(
@@ -206,6 +207,11 @@ class Pipeline:
         if not may_use(call.principal, route, self._steps.upstreams):
             raise unknown_model(name)
         return route
+
+
+def _client_ids(headers: HeaderList) -> str:
+    given = (header(headers, name) for name in _CLIENT_ID_HEADERS)
+    return " ".join(one[:_LONGEST_CLIENT_ID] for one in given if one)
 
 
 def _hint(path: str) -> str:

@@ -34,7 +34,7 @@ from app.protocol.sse import KEEP_ALIVE
 from app.proxy.attempts import Answer
 from app.proxy.off_loop import off_loop
 from app.proxy.reply import Reply
-from app.proxy.source import Source
+from app.proxy.source import Source, too_large
 from app.upstreams.minds_thoughts import is_not_ready
 from app.upstreams.refusals import refusal_of_ok_error
 
@@ -112,13 +112,14 @@ class ChatRelay:
         first = await self._next(source, stream, reply)
         exchange.upstream_first_at = self._now()
         if not is_event_stream(source.content_type, first):
-            body = await source.rest(first)
-            await self._answer_as_events(answer, chat, exchange, reply, body)
+            body = await self._gathered(answer, source, stream, reply, first)
+            await self._answer_as_events(answer, chat, exchange, reply, body, stream.id)
             return
         frames = stream.feed(first) if first else stream.finish(clean=True)
         while True:
-            if frames:
+            if frames or stream.heard:
                 source.first_event_seen()
+            if frames:
                 await reply.events(frames)
             exchange.usage, exchange.dropped_events = stream.usage, stream.dropped_events
             if stream.ended:
@@ -127,6 +128,21 @@ class ChatRelay:
         if stream.fault is not None:
             raise _unusable(answer, exchange, stream.fault.reason, stream.fault.data)
         await reply.end_of_stream()
+
+    async def _gathered(
+        self, answer: Answer, source: Source, stream: ChatStream, reply: Reply, first: bytes
+    ) -> bytes:
+        """*first* and what follows it, where an answer came in place of a stream: bounded as one (reliability R4),
+        and the client kept company meanwhile (contract J7).
+        """
+        source.first_event_seen()
+        pieces, left = [first], answer.upstream.entry.max_json_bytes - len(first)
+        while left >= 0 and (piece := await self._next(source, stream, reply)):
+            pieces.append(piece)
+            left -= len(piece)
+        if left < 0:
+            raise too_large(answer.upstream.name, answer.upstream.entry.max_json_bytes)
+        return b"".join(pieces)
 
     async def _frames(self, source: Source, stream: ChatStream, reply: Reply) -> bytes:
         """What the next bytes of the upstream are for the client; its end is for the stream to
@@ -157,14 +173,20 @@ class ChatRelay:
                 await reply.comment(KEEP_ALIVE)
 
     async def _answer_as_events(
-        self, answer: Answer, chat: ChatRequest, exchange: Exchange, reply: Reply, body: bytes
+        self,
+        answer: Answer,
+        chat: ChatRequest,
+        exchange: Exchange,
+        reply: Reply,
+        body: bytes,
+        said_id: str | None,
     ) -> None:
         """JSON in reply to `stream: true` (contract H13; measured: every SDK would show an empty answer)."""
         found = await self._read(answer, exchange, body)
         exchange.usage = found.usage
         identity = self._identity(exchange)
         for frames in stream_of_answer(
-            found.body, include_usage=chat.include_usage, identity=identity
+            found.body, include_usage=chat.include_usage, identity=identity, said_id=said_id
         ):
             await reply.events(frames)
         await reply.end_of_stream()

@@ -22,6 +22,7 @@ class Source:
         self._opener = Opener(answer.response, limit=limit or _UNBOUNDED, name=answer.upstream.name)
         self._heard_at: float | None = None  # None until the first event
         self._last_piece_at = now()
+        self._is_waiting = False  # between the call of `next` and the piece it is for
 
     @property
     def content_type(self) -> str:
@@ -39,6 +40,11 @@ class Source:
         Raises UpstreamTimeout (first_byte, idle), UpstreamDisconnected, UpstreamMalformed.
         """
         limits = self._answer.deadlines
+        if self._heard_at is not None and not self._is_waiting:
+            self._heard_at = (
+                self._now()
+            )  # while the client was slow nothing was read (reliability R4)
+        self._is_waiting = True
         expires_at = (
             limits.first_byte_at if self._heard_at is None else self._heard_at + limits.idle_seconds
         )
@@ -51,8 +57,7 @@ class Source:
                 )
             return None
         self._last_piece_at = self._now()
-        if self._heard_at is not None:
-            self._heard_at = self._last_piece_at
+        self._is_waiting = False
         return self._opened(piece) if piece else piece
 
     async def rest(self, first: bytes) -> bytes:
@@ -74,7 +79,11 @@ class Source:
         try:
             return self._opener.open(piece) or None  # a packed piece may hold nothing yet
         except BodyTooLarge:
-            megabytes = (self._limit or 0) // 1024 // 1024
-            raise UpstreamMalformed(
-                f"Upstream '{self._answer.upstream.name}' sent an answer larger than {megabytes} MB."
-            ) from None
+            raise too_large(self._answer.upstream.name, self._limit or 0) from None
+
+
+def too_large(name: str, limit: int) -> UpstreamMalformed:
+    """The error for an answer of the upstream *name* above *limit* bytes (reliability R4)."""
+    return UpstreamMalformed(
+        f"Upstream '{name}' sent an answer larger than {limit // 1024 // 1024} MB."
+    )

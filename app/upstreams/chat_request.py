@@ -51,7 +51,7 @@ def prepare_chat(
     upstream: Upstream, model: str, chat: ChatRequest, options: ChatOptions
 ) -> PreparedChat:
     """*chat* for *model* at *upstream*. Raises ModelNotFound (O-P1) and InvalidRequest (a member it cannot honour)."""
-    target = provider_target(upstream, model, options.provider)
+    target = provider_target(upstream, model, options.provider, asked=chat.model)
     if chat.choices > 1 and not upstream.dialect.several_choices:
         raise InvalidRequest(
             "Unsupported parameter: 'n' is not supported with this model.",
@@ -83,10 +83,12 @@ def prepare_chat(
     return PreparedChat(request, target.model, lost, usage_added=asks)
 
 
-def provider_target(upstream: Upstream, model: str, provider: str | None) -> ProviderTarget:
+def provider_target(
+    upstream: Upstream, model: str, provider: str | None, *, asked: str
+) -> ProviderTarget:
     """Which of OpenMind's providers serves *model*, and under what name; for other dialects no provider.
 
-    Raises ModelNotFound when none claims it (O-P1, without a call).
+    Raises ModelNotFound when none claims it (O-P1, without a call), with the name that the client *asked* for.
     """
     if not upstream.dialect.path_providers:
         return ProviderTarget("", model)
@@ -101,7 +103,7 @@ def provider_target(upstream: Upstream, model: str, provider: str | None) -> Pro
         model_providers=entry.model_providers,
     )
     if target is None:
-        raise ModelNotFound(f"The model `{model}` does not exist or you do not have access to it.")
+        raise ModelNotFound(f"The model `{asked}` does not exist or you do not have access to it.")
     return target
 
 

@@ -25,8 +25,8 @@ _CHOICES = b'[{"index":0,"delta":{},"finish_reason":null}]'
 def fourminds_rules(*, events: EventForm) -> AnswerRules:
     """4minds' answers are OpenAI's, but for its events. *events*: what becomes of them."""
     if events == "drop":
-        return AnswerRules()
-    return AnswerRules(chunk_filter=lambda: _StatusEvents(events))
+        return AnswerRules(text_events=True)
+    return AnswerRules(chunk_filter=lambda: _StatusEvents(events), text_events=True)
 
 
 class _StatusEvents:

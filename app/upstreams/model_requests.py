@@ -4,7 +4,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from app.domain.errors import UpstreamMalformed, UpstreamTimeout
 from app.upstreams.bodies import read_whole
@@ -54,7 +54,7 @@ async def _list(
     upstream: Upstream, sender: Sender, path: str, *, is_last: bool
 ) -> tuple[DiscoveredModel, ...] | None:
     """The models at *path*; None when there is no such path and another is left to try."""
-    is_paged = path.rstrip("/").endswith(_PAGED_PATH)
+    is_paged = urlsplit(upstream.url(path)).path.rstrip("/").endswith(_PAGED_PATH)
     found: dict[str, DiscoveredModel] = {}
     for page in range(_MAX_PAGES):
         query = f"limit={_PAGE_SIZE}&offset={page * _PAGE_SIZE}" if is_paged else ""

@@ -72,6 +72,19 @@ async def test_a_body_too_large_is_413(messages, headers):
         await Wire(*messages, headers=headers).client.read_body()
 
 
+@pytest.mark.parametrize(
+    ("limit", "megabytes"),
+    [pytest.param(64 << 20, "64", id="F33: whole"), pytest.param(1 << 19, "0.5", id="F33: a part")],
+)
+async def test_f33_the_message_names_the_bound(limit, megabytes):
+    headers = [(b"content-length", b"%d" % (limit + 1))]
+
+    with pytest.raises(RequestTooLarge) as raised:
+        await Wire(piece(b""), headers=headers, limit=limit).client.read_body()
+
+    assert f"The request body is larger than {megabytes} MB." == raised.value.message
+
+
 @pytest.mark.parametrize("coding", [b"gzip", b"br", b" GZIP ", b"gzip, identity", b"\xff"])
 async def test_b12_a_packed_body_is_415(coding):
     with pytest.raises(UnsupportedMediaType):

@@ -199,6 +199,34 @@ async def test_e8_an_answer_that_is_not_streamed_has_no_comments(
     assert b"keep-alive" not in reply.body
 
 
+async def test_j7_h13_a_whole_answer_that_comes_slowly_has_comments(
+    gateway: RunningGateway, upstream: ScriptedUpstream
+) -> None:
+    answer = whole(ANSWER)
+    upstream.tell(answer[:-50], Pause(HEARTBEAT * 4), answer[-50:])
+
+    reply = await ask(gateway, chat(stream=True))
+
+    assert reply.chunks[0] == KEEP_ALIVE
+    assert b'"content":"one two"' in reply.body
+    assert reply.body.endswith(DONE)
+    assert (await line_of(gateway, reply))["outcome"] == "complete"
+
+
+async def test_i1_h13_an_answer_behind_a_no_op_keeps_the_no_ops_id(
+    with_noops: RunningGateway, upstream: ScriptedUpstream
+) -> None:
+    """The no-op has settled the id (I1)."""
+    answer = whole(ANSWER)
+    upstream.tell(answer[:-50], Pause(NOOP * 2), answer[-50:])
+
+    reply = await ask(with_noops, chat(stream=True))
+
+    events = [one for one in reply.body.split(b"\n\n") if one.startswith(b"data: {")]
+    assert any(is_noop(one) and b'"role"' not in one for one in events)
+    assert len({json.loads(one[6:])["id"] for one in events}) == 1
+
+
 async def test_j8_a_no_op_that_is_due_before_the_head_costs_nothing(
     upstream: ScriptedUpstream,
 ) -> None:

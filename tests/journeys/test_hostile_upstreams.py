@@ -265,6 +265,9 @@ async def test_h_a_fault_before_the_first_byte_is_a_real_status(
             502, "upstream_error", sse(b'data: {"error":"no"}\n\n'), id="j4 error as text"
         ),
         pytest.param(502, "upstream_error", sse(b'data: {"detail":"no"}\n\n'), id="j4 detail"),
+        pytest.param(
+            502, "upstream_error", sse(b'data: [{"error":{"message":"no"}}]\n\n'), id="e-s5 list"
+        ),
         pytest.param(502, "upstream_malformed", sse(b"data: nonsense\n\n"), id="j2 no JSON"),
         pytest.param(502, "upstream_malformed", sse(b"data: [DONE]\n\n"), id="h11 [DONE] alone"),
         pytest.param(502, "upstream_disconnected", sse(b"\n"), id="j2 an empty stream"),
@@ -740,6 +743,74 @@ async def test_r5_a_slow_live_stream_survives_the_idle_deadline(
     reply = await ask(gateway, chat("idle", stream=True))
 
     assert reply.body == b"".join(pieces)
+
+
+async def test_r4_r5_a_client_that_pauses_makes_no_upstream_idle(
+    gateway: RunningGateway, upstream: ScriptedUpstream
+) -> None:
+    """While the client is full nothing is read: that silence is no upstream's."""
+    long = event("x" * READ_BYTES)
+    stream = FIRST + long * 200 + FINISH + DONE
+    upstream.tell(
+        sse_head(), chunked(FIRST), *[chunked(long)] * 200, chunked(FINISH + DONE), LAST_CHUNK
+    )
+
+    async with connected(gateway) as client:
+        await client.send(chat("idle", stream=True))
+        reply = await client.begin()
+        await asyncio.sleep(SHORT * 3)
+        while piece := await client.chunk():
+            reply.body += piece
+
+    assert reply.body == stream
+    assert (await line_of(gateway, reply))["outcome"] == "complete"
+
+
+async def test_r5_the_first_byte_of_a_whole_answer_is_its_first_event(
+    gateway: RunningGateway, upstream: ScriptedUpstream
+) -> None:
+    """Also where a stream was asked for."""
+    answer = whole(ANSWER)
+    upstream.tell(answer[:-50], Pause(SHORT * 2), answer[-50:])
+
+    reply = await ask(gateway, chat("first", stream=True))
+
+    assert (reply.status, reply.body.endswith(DONE)) == (200, True)
+
+
+async def test_r5_events_that_wait_or_are_dropped_are_heard(upstream: ScriptedUpstream) -> None:
+    """An agent's status before the first chunk (F-S3), and thoughts that go nowhere (M-S3)."""
+    limits = TimeoutOverrides(first_byte_seconds=SHORT)
+    thought = event("hm", first=True).replace(b'"assistant"', b'"system"')
+    status = b"event: agent_status\ndata: {}\n\n".replace(b"{}", b'{"type":"status"}')
+    entries = [
+        entry_of(upstream, name="4m", dialect="4minds", models=("4m",), timeouts=limits),
+        entry_of(
+            *(upstream, "mind"), dialect="minds", models=("mind",), timeouts=limits, thoughts="drop"
+        ),
+    ]
+    async with gateway_over(*entries) as patient:
+        for model, waiting in (("4m", status), ("mind", thought)):
+            upstream.tell(
+                sse_head(),
+                *[step for _ in range(4) for step in (chunked(waiting), Pause(SHORT / 2))],
+                *(chunked(FIRST + FINISH + DONE), LAST_CHUNK),
+            )
+            reply = await ask(patient, chat(model, stream=True))
+
+            assert (reply.status, reply.body[: len(FIRST)]) == (200, FIRST), model
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
+async def test_r4_a_whole_answer_has_a_bound_whatever_was_asked_for(
+    upstream: ScriptedUpstream, stream: bool
+) -> None:
+    async with gateway_over(entry_of(upstream, max_json_bytes=1 << 20)) as bounded:
+        upstream.tell(whole(ANSWER.replace(b"one", b"x" * (2 << 20))))
+        reply = await ask(bounded, chat(stream=stream))
+
+        await check_refused(bounded, reply, 502, "upstream_malformed")
+        assert "larger than 1 MB" in reply.error["message"]
 
 
 @pytest.mark.parametrize(

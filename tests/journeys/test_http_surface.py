@@ -182,6 +182,84 @@ async def test_b8_headers_with_eight_bit_bytes_are_harmless(gateway: RunningGate
     assert (await ask(gateway, chat("sim-gpt", odd))).status == 200
 
 
+CHUNKED = [("transfer-encoding", "chunked")]
+OFFERS = [
+    pytest.param(
+        [("connection", "Upgrade, HTTP2-Settings"), ("upgrade", "h2c"), ("http2-settings", "AAMA")],
+        id="b8 h2c, as Java's HttpClient offers it",
+    ),
+    pytest.param([("connection", "Upgrade"), ("upgrade", "websocket")], id="b8 a web socket"),
+]
+
+
+async def test_f22_the_message_names_the_route_and_no_template_of_ours(
+    gateway: RunningGateway,
+) -> None:
+    reply = await ask(gateway, request("DELETE", "/v1/models/minds/sales_mind"))
+
+    assert "Upstream 'minds' does not support DELETE /v1/models/{model}." == reply.error["message"]
+
+
+@pytest.mark.parametrize("offer", OFFERS)
+async def test_b8_an_offered_upgrade_is_ignored_and_the_body_is_read(
+    gateway: RunningGateway, offer: list[tuple[str, str]]
+) -> None:
+    async with connected(gateway) as client:
+        await client.send(chat("sim-gpt", offer))
+        first = await client.reply()
+        chunked = request("POST", "/v1/chat/completions", None, [*offer, *CHUNKED])
+        body = chat_body("sim-gpt")
+        await client.send(chunked + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+        second = await client.reply()
+        await client.send(request("GET", "/v1/models", None, offer))
+        third = await client.reply()
+        await client.send(chat("sim-gpt"))
+        fourth = await client.reply()
+
+    assert [200] * 4 == [first.status, second.status, third.status, fourth.status]
+    assert "echo: Hello" == first.json()["choices"][0]["message"]["content"]
+
+
+@pytest.mark.parametrize("offer", OFFERS)
+async def test_r4_a_body_behind_an_offered_upgrade_is_no_request(
+    gateway: RunningGateway, offer: list[tuple[str, str]]
+) -> None:
+    hidden = request("GET", "/v1/models")
+    async with connected(gateway) as client:
+        whole_request = request("POST", "/v1/chat/completions", hidden, offer)
+        await client.send(whole_request.removesuffix(hidden))
+        await asyncio.sleep(0.05)
+        await client.send(hidden + request("GET", "/healthz"))
+        replies = [await client.reply(), await client.reply()]
+
+    assert [400, 200] == [reply.status for reply in replies]
+    assert "invalid_json" == replies[0].error["code"]
+    assert {"status": "ok"} == replies[1].json()
+
+
+@pytest.mark.parametrize(
+    ("headers", "logged"),
+    [
+        pytest.param([("x-request-id", "theirs")], "theirs", id="b13 x-request-id"),
+        pytest.param([("x-client-request-id", "codex")], "codex", id="b13 x-client-request-id"),
+        pytest.param(
+            [("x-request-id", "theirs"), ("x-client-request-id", "codex")],
+            "codex theirs",
+            id="b13 both",
+        ),
+        pytest.param([("x-request-id", "i" * 5000)], "i" * 127, id="b13 bounded"),
+    ],
+)
+async def test_b13_the_ids_of_the_client_are_logged_and_never_become_ours(
+    gateway: RunningGateway, headers: list[tuple[str, str]], logged: str
+) -> None:
+    reply = await ask(gateway, request("GET", "/v1/models", None, headers))
+
+    line = next(row for row in gateway.lines() if row["request_id"] == reply.header("x-request-id"))
+    assert logged == line["client_request_id"]
+    assert reply.header("x-request-id") not in {value for _, value in headers}
+
+
 @pytest.mark.parametrize(
     ("accept", "stream"),
     [
@@ -587,3 +665,72 @@ async def test_l7_expect_100_continue(gateway: RunningGateway) -> None:
         gateway, head.removesuffix(body).replace(KEY.encode(), b"sk-wrong-01234567")
     )
     assert refused.status == 401  # instead of the 100
+
+
+# --- the bounds of a head (A13, F34) ------------------------------------------------------------------------------
+
+KIB = 1024
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "status"),
+    [
+        pytest.param("/v1/models?x=" + "a" * (8 * KIB - 13), (), 200, id="A13: a target of 8 KiB"),
+        pytest.param("/v1/models?x=" + "a" * (8 * KIB), (), 414, id="F34: a longer one"),
+        pytest.param(
+            "/v1/models?x=" + "a" * (70 * KIB), (), 414, id="F34: one past the parser's own bound"
+        ),
+        pytest.param("/v1/models", [("x-t", "a" * (63 * KIB))], 200, id="A13: headers of 64 KiB"),
+        pytest.param("/v1/models", [("x-t", "a" * (65 * KIB))], 431, id="F34: one field above"),
+        pytest.param(
+            "/v1/models",
+            [(f"x-{n}", "a" * KIB) for n in range(70)],
+            431,
+            id="F34: many fields above",
+        ),
+        pytest.param("/v1/models", [("x-t", "a" * (3 * KIB * KIB))], 431, id="F34: 3 MB"),
+    ],
+)
+async def test_a13_the_bounds_of_a_head(
+    gateway: RunningGateway, target: str, headers: list[tuple[str, str]], status: int
+) -> None:
+    reply = await ask(gateway, request("GET", target, headers=headers))
+
+    assert status == reply.status
+    if status != 200:
+        assert is_envelope(reply)
+        assert reply.error["code"] == "request_header_too_large"
+        assert reply.header("connection") == "close"
+
+
+async def test_f34_a_field_that_never_ends_is_refused_before_it_does(
+    gateway: RunningGateway,
+) -> None:
+    async with connected(gateway) as client:
+        await client.send(b"GET /v1/models HTTP/1.1\r\nhost: x\r\nx-t: ")
+        for _ in range(50):
+            await client.send(b"a" * 8 * KIB)
+        reply = await client.reply()
+
+    assert reply.status == 431
+
+
+async def test_f10_what_is_no_http_has_the_envelope_too(gateway: RunningGateway) -> None:
+    async with connected(gateway) as client:
+        await client.send(b"GET /v1/models HTTP/1.1\r\nbad header\r\n\r\n")
+        reply = await client.reply()
+
+    assert reply.status == 400
+    assert is_envelope(reply)
+
+
+async def test_g8_a_delete_never_goes_to_a_namesake_at_the_default_upstream() -> None:
+    """OpenMind lists the model and deletes none; 4minds deletes and does not list it."""
+    async with running_demo(default_upstream="4minds") as demo:
+        reply = await ask(demo, request("DELETE", "/v1/models/gpt-4o"))
+        assert demo.simulators is not None
+        asked = [one for one in demo.simulators.seen if one.method == "DELETE"]
+
+    assert (404, "unsupported_endpoint") == (reply.status, reply.error["code"])
+    assert "openmind" in reply.error["message"]
+    assert asked == []

@@ -46,6 +46,14 @@ def test_a_made_key_is_the_same_from_start_to_start():
     assert "up-0123456789" not in one.get_secret_value()
 
 
+def test_s12_without_any_upstream_key_a_made_key_is_not_one_that_everybody_can_make():
+    keyless = Configuration(
+        upstreams=(UpstreamEntry("local", "openai", base_url="http://127.0.0.1:9/v1"),)
+    )
+
+    assert made_key(keyless) != made_key(keyless)
+
+
 @pytest.mark.parametrize(
     ("family", "host", "url"),
     [

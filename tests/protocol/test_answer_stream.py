@@ -141,3 +141,10 @@ def test_h12_frames_we_make_stay_below_128_kib():
 )
 def test_s8_s9_what_a_body_is(content_type, first_bytes, is_stream):
     assert is_stream == is_event_stream(content_type, first_bytes)
+
+
+def test_i1_an_id_that_was_already_sent_stays():
+    frames = stream_of_answer(SEED.encode(), include_usage=False, identity=MADE_UP, said_id="said")
+
+    ids = {json.loads(frame[6:])["id"] for frame in frames if b"[DONE]" not in frame}
+    assert ids == {"said"}

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from app.domain.usage import Usage
@@ -208,6 +210,46 @@ def test_tool_calls_are_repaired_and_end_in_tool_calls(received, sent):
     assert result.chunks
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "later", "sent"),
+    [
+        pytest.param(0, 0, [(0, '"b"')], [(1, '"b"')], id="every call is number 0"),
+        pytest.param(1, 2, [(1, '"a"'), (2, '"b"')], [(0, '"a"'), (1, '"b"')], id="counted from 1"),
+        pytest.param(
+            3,
+            0,
+            [(3, '"a"'), (0, '"b"'), (3, '"c"')],
+            [(0, '"a"'), (1, '"b"'), (0, '"c"')],
+            id="any order",
+        ),
+    ],
+)
+def test_i7_a_fragment_whose_index_is_another_calls_of_ours_goes_to_its_own(
+    first, second, later, sent
+):
+    """As it stands it would look canonical, and its arguments would go to the wrong call."""
+    received = sse(
+        tools(f'{{"index":{first},{TOOL}}}', role=True),
+        tools(
+            f'{{"index":{second},"id":"call_2","type":"function","function":{{"name":"g","arguments":""}}}}'
+        ),
+        *(tools(more(index, arguments)) for index, arguments in later),
+    )
+
+    fragments = [c["choices"][0]["delta"]["tool_calls"][0] for c in run(received).chunks[2:]]
+
+    assert [(f["index"], f["function"]["arguments"]) for f in fragments] == [
+        (index, json.loads(arguments)) for index, arguments in sent
+    ]
+
+
+def test_i7_a_call_counted_from_1_whose_head_is_repeated_is_one_call():
+    repeated = '{"index":1,"id":"call_1","type":"function","function":{"name":"f","arguments":"x"}}'
+    result = run(sse(tools(f'{{"index":1,{TOOL}}}', role=True), tools(repeated)))
+
+    assert [0, 0] == [c["choices"][0]["delta"]["tool_calls"][0]["index"] for c in result.chunks]
+
+
 def test_two_calls_whose_fragments_alternate_stay_apart():
     received = sse(
         tools(f'{{"index":5,{TOOL}}}', role=True),
@@ -397,3 +439,37 @@ def test_nothing_follows_the_end():
 
     assert live.ended
     assert b"" == live.noop() + live.feed(sse(HELLO).encode()) + live.finish(clean=True)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ('[{"error":{"code":404,"message":"no"}}]', FaultReason.ERROR_EVENT),
+        ('[{"a":1}]', FaultReason.MALFORMED),
+        ("[]", FaultReason.MALFORMED),
+        ('[{"error":', FaultReason.MALFORMED),
+    ],
+)
+def test_e_s5_an_error_in_a_list_is_an_error_in_a_stream_too(data, reason):
+    result = run(sse(FIRST, data, HELLO))
+
+    assert (reason, sse(FIRST)) == (result.reason, result.sent)
+    assert result.fault is not None
+    assert result.fault.data.decode() == data
+
+
+@pytest.mark.parametrize(
+    ("received", "heard"),
+    [
+        (": comment\n\nevent: ping\n\ndata: ", False),
+        (sse("{}"), True),
+        (sse('{"choices":[]}'), True),
+        (sse(FIRST), True),
+        (sse('{"error":"no"}'), False),
+    ],
+)
+def test_r5_an_event_that_is_no_error_is_heard_sent_or_not(received, heard):
+    listening = stream()
+    listening.feed(received.encode())
+
+    assert heard == listening.heard

@@ -50,6 +50,16 @@ CORPUS = [
     pytest.param("password: correct1horse", "horse", id="a password"),
     pytest.param("your canary-key-7f3a is wrong", "canary", id="the configured key"),
     pytest.param("sim-openmind", "sim-", id="a key without a shape"),
+    pytest.param(
+        "POST http://mdb.ai.internal-name/v1/x?canary-key-7f3a&y=1",
+        "/v1/x",
+        id="a URL at the configured host",
+    ),
+    pytest.param(
+        "POST http://mdb.ai.internal-name/v1/x?canary-key-7f3a&y=1",
+        "y=1",
+        id="a URL that holds the configured key",
+    ),
     pytest.param("two\nlines\r\nand\ttabs", "\n", id="several lines"),
     pytest.param("a\u2028b\x85c\x0bd", "\u2028", id="line breaks of Unicode"),
     pytest.param("\x1b[31mred\x1b[0m", "[31m", id="ANSI colour"),

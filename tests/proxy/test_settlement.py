@@ -46,6 +46,8 @@ TABLE = {  # by name: outcome before an upstream was asked, and after
     "Unauthenticated": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
     "UnknownUrl": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
     "UnsupportedEndpoint": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
+    "TargetTooLong": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
+    "HeadersTooLarge": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
     "UnsupportedMediaType": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
     "UpstreamAnswered": (Outcome.UPSTREAM_ERROR, Outcome.UPSTREAM_ERROR),
     "UpstreamDisconnected": (Outcome.UPSTREAM_CUT, Outcome.UPSTREAM_CUT),

@@ -62,6 +62,18 @@ async def test_then_the_idle_one_from_piece_to_piece():
     assert (caught.value.phase, clock()) == ("idle", 8 + IDLE)
 
 
+async def test_r4_while_the_client_is_slow_nothing_is_read_and_no_upstream_is_idle():
+    clock = Clock(0.0)
+    source = source_of(b"a", None, b"b", None, clock=clock)
+    await source.next(5)
+    source.first_event_seen()
+    clock.advance(IDLE * 3)  # a write that took its time
+
+    assert [None, b"b"] == [await source.next(8) for _ in range(2)]
+    with pytest.raises(UpstreamTimeout):
+        await source.next(IDLE)
+
+
 async def test_the_rest_is_whole():
     assert await source_of(b"b", b"c").rest(b"a") == b"abc"
 

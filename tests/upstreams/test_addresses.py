@@ -16,6 +16,7 @@ from app.upstreams.guarded_sockets import GuardedBackend
 FORBIDDEN = [
     # where clouds keep their metadata
     *("169.254.169.254", "169.254.170.2", "100.100.100.200", "192.0.0.192", "fd00:ec2::254"),
+    *("168.63.129.16", "::ffff:168.63.129.16", "fd20:ce::254"),
     # link-local as a whole
     *("169.254.0.1", "169.254.255.255", "fe80::1", "fe80::1%eth0", "febf::1", "FE80::A9FE:A9FE"),
     # IPv4-mapped
@@ -24,13 +25,16 @@ FORBIDDEN = [
     # NAT64 and 6to4
     *("64:ff9b::169.254.169.254", "64:ff9b::a9fe:a9fe", "64:ff9b::100.100.100.200"),
     *("2002:a9fe:a9fe::", "2002:a9fe:a9fe::1", "2002:6464:64c8::1"),
+    # NAT64 of a network's own (RFC 8215), IPv4-translated and IPv4-compatible
+    *("64:ff9b:1::a9fe:a9fe", "64:ff9b:1:2:3:4:a9fe:a9fe", "::ffff:0:a9fe:a9fe"),
+    *("::169.254.169.254", "::a9fe:a9fe", "::6464:64c8"),
     # unspecified and multicast: this machine, or everybody
     *("0.0.0.0", "::", "0:0:0:0:0:0:0:0", "224.0.0.251", "239.255.255.250", "ff02::1"),  # noqa: S104
 ]
 ALLOWED = [
     *("127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.1", "192.168.1.10", "172.16.0.1"),
     *("8.8.8.8", "169.253.255.255", "169.255.0.1", "2606:4700::1111", "fd00::1", "fec0::1"),
-    *("64:ff9b::8.8.8.8", "2002:808:808::1", "100.64.0.1"),
+    *("64:ff9b::8.8.8.8", "2002:808:808::1", "100.64.0.1", "64:ff9b:1::8.8.8.8", "::8.8.8.8"),
 ]
 SPELLINGS = [  # of 169.254.169.254, as the system's resolver reads them
     *("2852039166", "0xa9fea9fe", "0xA9FEA9FE", "025177524776", "0251.0376.0251.0376"),

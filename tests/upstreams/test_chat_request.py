@@ -338,6 +338,15 @@ def test_op1_a_name_that_no_provider_claims_is_404_without_a_call():
     assert caught.value.code == "model_not_found"
 
 
+def test_op1_f18_the_404_names_the_model_as_the_client_wrote_it():
+    chat = read_chat_request(b'{"model":"openmind/llama"}')
+
+    with pytest.raises(ModelNotFound) as caught:
+        prepare_chat(upstream_of("openmind"), "llama", chat, ChatOptions([], "req_1"))
+
+    assert "The model `openmind/llama` does not exist" in caught.value.message
+
+
 def test_op2_a_provider_in_the_path_decides():
     found = prepared(upstream_of("openmind"), b'{"model":"anything"}', provider="xai")
 

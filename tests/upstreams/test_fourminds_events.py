@@ -2,9 +2,10 @@ import json
 
 import pytest
 
+from app.protocol.chat_fold import ChatFold
 from app.protocol.chat_stream import FaultReason
 from app.upstreams.fourminds_events import fourminds_rules
-from tests.protocol.streams import CALL, DONE, FIRST, HELLO, STOP, at, chunk, run, sse
+from tests.protocol.streams import CALL, DONE, FIRST, HELLO, MADE_UP, STOP, at, chunk, run, sse
 
 STATUS = '{"type":"status","stage":"planning","message":"hop 1"}'
 NAMED = f"event: agent_status\ndata: {STATUS}\n\n"
@@ -80,6 +81,33 @@ def test_f_s2_other_forms(form, sent):
 
     assert sse(FIRST) + sent + sse(STOP) + DONE == result.sent
     assert (form == "drop") == bool(result.dropped_events)
+
+
+@pytest.mark.parametrize("form", ["chunk", "comment", "raw", "drop"])
+def test_f_s2_s9_no_form_of_an_event_harms_a_folded_answer(form):
+    events = NAMED + sse(STATUS, '{"choices":null,"a":1}') + "event: s\ndata: planning\n\n"
+    fold = ChatFold(rules=fourminds_rules(events=form), identity=MADE_UP, max_event_bytes=1 << 20)
+    fold.feed((sse(FIRST) + events + sse(HELLO, STOP) + DONE).encode())
+    answer = json.loads(fold.finish(clean=True).body)
+
+    assert (
+        json.loads(HELLO)["choices"][0]["delta"]["content"]
+        == answer["choices"][0]["message"]["content"]
+    )
+    assert (form == "chunk") == ("4minds" in answer)
+    assert {"id", "object", "created", "model", "choices"} == answer.keys() - {"4minds"}
+
+
+@pytest.mark.parametrize("form", ["chunk", "comment", "raw", "drop"])
+def test_f_s3_k1_text_under_a_name_that_may_not_pass_is_dropped_and_counted(form):
+    text = "event: s\ndata: planning\n\n"
+    result = run(
+        text * 70 + sse(FIRST) + text + sse(STOP) + DONE, rules=fourminds_rules(events=form)
+    )
+
+    assert result.reason is None
+    assert result.sent.endswith(sse(STOP) + DONE)
+    assert (71 if form == "drop" else 6) == result.dropped_events
 
 
 def test_f_s3_64_events_wait_the_rest_is_dropped_and_counted():

@@ -104,6 +104,16 @@ async def test_45_pages_are_read_until_one_brings_nothing_new():
     assert all("limit=100" in request.url for request in sender.requests)
 
 
+async def test_45_41_pages_are_read_below_a_base_url_that_ends_in_v1():
+    rows = [{"name": f"mind_{n}"} for n in range(130)]
+    pages = [json.dumps(rows[at : at + 100]).encode() for at in (0, 100, 200)]
+    upstream = upstream_of("minds", base_url="https://mdb.ai/api/v1")
+    sender = FakeSender(answer(ABSENT, 404), *map(answer, pages))
+
+    assert await found(upstream, sender) == [row["name"] for row in rows]
+    assert sender.requests[1].url == "https://mdb.ai/api/v1/minds/?limit=100&offset=0"
+
+
 async def test_45_a_server_that_ignores_the_page_is_asked_no_hundred_times():
     page = json.dumps([{"name": f"mind_{n}"} for n in range(100)]).encode()
     upstream = upstream_of("minds", generation="api-v1")

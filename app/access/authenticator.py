@@ -27,10 +27,8 @@ _FOREIGN_PAGE = (
     "You have insufficient permissions for this operation. The gateway runs without keys, so it does not "
     "answer other web sites; add the page's origin to server.cors_origins to allow it."
 )
-_OWN_SITE = (
-    "same-origin",
-    "none",
-)  # what a browser says of our own page and of an address typed in
+# What a browser says of our own page, and of an address typed in.
+_OWN_SITE = ("same-origin", "none")
 _SHOWN_FROM = 16  # a shorter key is masked whole
 
 

@@ -31,9 +31,8 @@ _RESERVED_HEADERS = {
 
 def _number_not_bool(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError(
-            "needs a number"
-        )  # pydantic reports a ValueError, and lets a TypeError through
+        # pydantic reports a ValueError, and lets a TypeError through.
+        raise ValueError("needs a number")
     return value
 
 

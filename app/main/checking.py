@@ -11,7 +11,7 @@ import ssl
 from dataclasses import dataclass
 
 from app.domain.configuration import Configuration
-from app.domain.errors import GatewayError, ModelNotFound
+from app.domain.errors import GatewayError, ModelNotFound, UpstreamRefusedCredential
 from app.main.gateway import make_sender, prepared_upstreams
 from app.protocol.requests import read_chat_request
 from app.upstreams.bodies import read_whole
@@ -60,6 +60,8 @@ async def _check(upstream: Upstream, trust: ssl.SSLContext, patience: float) -> 
             detail = await _ask_providers(upstream, sender, patience)
         else:
             detail = "(it has no list to ask for)"
+    except UpstreamRefusedCredential:
+        fault = f"refused the key: set upstreams.{upstream.name}.api_key to one that it takes"
     except GatewayError as error:
         fault = error.message
     finally:

@@ -52,9 +52,7 @@ class Attempts:
         self._senders = senders
         self._metrics = metrics
         self._now = now
-        self._refuse_options: set[str] = (
-            set()
-        )  # upstreams that know no stream_options (contract I11)
+        self._refuse_options: set[str] = set()  # URLs that know no stream_options (I11)
 
     async def chat(
         self, route: Route, chat: ChatRequest, options: ChatOptions, exchange: Exchange

@@ -143,7 +143,7 @@ class Pipeline:
         async with self._steps.in_flight.exchange():
             principal = self._steps.keys.authenticate(client.headers)
             exchange.principal = principal.name
-            pin = target.pin or header(client.headers, _PIN_HEADER)
+            pin = target.pin or header(client.headers, _PIN_HEADER) or None
             await serve(Call(client, target, pin, principal, exchange, reply))
 
     def _check_path(self, client: ClientConnection, target: Target, exchange: Exchange) -> None:

@@ -41,9 +41,8 @@ class Source:
         """
         limits = self._answer.deadlines
         if self._heard_at is not None and not self._is_waiting:
-            self._heard_at = (
-                self._now()
-            )  # while the client was slow nothing was read (reliability R4)
+            # While the client was slow nothing was read, and nobody was silent (reliability R4).
+            self._heard_at = self._now()
         self._is_waiting = True
         expires_at = (
             limits.first_byte_at if self._heard_at is None else self._heard_at + limits.idle_seconds

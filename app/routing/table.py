@@ -15,6 +15,8 @@ from app.domain.routes import OTHER, Deployment, Route
 from app.routing.catalogue import Catalogue
 from app.upstreams.upstream import Upstream
 
+_LONGEST_SHOWN = 256  # characters of a name that an error repeats
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -26,7 +28,8 @@ class Operation:
 
 def unknown_model(name: str) -> ModelNotFound:
     """The one answer for a model that is unknown or not for this key (contract F14, F18)."""
-    return ModelNotFound(f"The model `{name}` does not exist or you do not have access to it.")
+    shown = name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…"
+    return ModelNotFound(f"The model `{shown}` does not exist or you do not have access to it.")
 
 
 class RoutingTable:

@@ -39,7 +39,7 @@ async def test_a_wrong_key_is_a_fault_and_is_not_shown():
         found = await reports_of(replace(good, upstreams=tuple(wrong)))
 
     for one in found.values():
-        assert "credential" in (one.fault or ""), one
+        assert f"upstreams.{one.name}.api_key" in (one.fault or ""), one
         assert WRONG not in f"{one}"
 
 

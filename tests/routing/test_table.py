@@ -6,7 +6,7 @@ from app.domain.configuration import RouteEntry
 from app.domain.errors import InvalidRequest, ModelNotFound, UnsupportedEndpoint
 from app.domain.routes import OTHER, Deployment
 from app.routing.catalogue import Catalogue
-from app.routing.table import Operation, RoutingTable
+from app.routing.table import Operation, RoutingTable, unknown_model
 from app.upstreams.discovery import DiscoveredModel
 from app.upstreams.model_requests import ModelList
 from tests.fakes.upstreams import upstream_of
@@ -209,3 +209,7 @@ def test_what_no_catalogue_to_come_could_change(name, pin, is_settled):
     assert is_settled is table.is_settled(name, pin)
     catalogue.asked("local")
     assert table.is_settled("unknown", None)
+
+
+def test_f18_a_huge_name_is_not_repeated_whole():
+    assert len(unknown_model("m" * 300_000).message) < 400

@@ -47,7 +47,7 @@ CODE = re.compile(r"`([^`\n]+)`")
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-PLACES = r"/work/|/home/|/root/|/Users/|/tmp/|shared/design|\.library"
+PLACES = r"(?<![\w.])/(home|root|Users|tmp|opt)/"
 REGISTRIES = (
     r"pypi|pythonhosted|npmjs|docker\.io|ghcr\.io|quay\.io|golang\.org|index-url|artifactory"
 )

@@ -22,6 +22,8 @@ them as bytes.
 from enum import StrEnum
 from typing import ClassVar
 
+_LONGEST_NAME_SHOWN = 256  # characters of a model's name that an error repeats
+
 
 class Source(StrEnum):
     """Whose fault an error is."""
@@ -96,6 +98,22 @@ class ModelNotFound(ClientError):
 
     status = 404
     code = "model_not_found"
+
+
+def unknown_model(name: str) -> ModelNotFound:
+    """The one answer for a model that is unknown or not for this key (contract F14, F18)."""
+    return ModelNotFound(
+        f"The model `{_shown(name)}` does not exist or you do not have access to it."
+    )
+
+
+def no_such_model(name: str) -> ModelNotFound:
+    """The answer of `GET` and `DELETE /v1/models/{id}` where there is none (contract F19)."""
+    return ModelNotFound(f"The model '{_shown(name)}' does not exist", param="model")
+
+
+def _shown(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME_SHOWN else f"{name[:_LONGEST_NAME_SHOWN]}…"
 
 
 class UnknownUrl(ClientError):

@@ -17,6 +17,7 @@ from app.domain.errors import (
     UpstreamAnswered,
     UpstreamError,
     UpstreamMalformed,
+    no_such_model,
 )
 from app.domain.routes import Deployment, Route
 from app.protocol.headers import header
@@ -33,11 +34,6 @@ from app.upstreams.upstream import Upstream
 
 _OWNER_OF_ALIASES = "mindgate"
 _PATIENCE_SECONDS = 10.0
-
-
-def no_such_model(name: str) -> ModelNotFound:
-    """Contract F19."""
-    return ModelNotFound(f"The model '{name}' does not exist", param="model")
 
 
 class ModelDesk:

@@ -19,6 +19,7 @@ from app.domain.errors import (
     MethodNotAllowed,
     UnknownUrl,
     UnsupportedEndpoint,
+    unknown_model,
 )
 from app.domain.exchange import Exchange
 from app.domain.outcome import Outcome
@@ -37,7 +38,6 @@ from app.proxy.relay import ChatRelay
 from app.proxy.reply import Reply
 from app.proxy.settlement import Settlement
 from app.routing.finder import RouteFinder
-from app.routing.table import unknown_model
 from app.telemetry.logs import Log
 from app.upstreams.chat_request import ChatOptions
 from app.upstreams.upstream import Upstream

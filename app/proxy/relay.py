@@ -34,7 +34,8 @@ from app.protocol.sse import KEEP_ALIVE
 from app.proxy.attempts import Answer
 from app.proxy.off_loop import off_loop
 from app.proxy.reply import Reply
-from app.proxy.source import Source, too_large
+from app.proxy.source import Source
+from app.upstreams.bodies import too_large
 from app.upstreams.minds_thoughts import is_not_ready
 from app.upstreams.refusals import refusal_of_ok_error
 

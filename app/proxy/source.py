@@ -4,10 +4,9 @@ deadlines allow (reliability R5).
 
 from collections.abc import Callable
 
-from app.domain.errors import UpstreamMalformed
 from app.protocol.headers import header
 from app.proxy.attempts import Answer
-from app.upstreams.bodies import BodyTooLarge, Opener
+from app.upstreams.bodies import BodyTooLarge, Opener, too_large
 
 _UNBOUNDED = 1 << 40  # a stream is bounded by event and by time, not in all
 
@@ -20,9 +19,8 @@ class Source:
         self._now = now
         self._limit = limit
         self._opener = Opener(answer.response, limit=limit or _UNBOUNDED, name=answer.upstream.name)
-        self._heard_at: float | None = None  # None until the first event
-        self._last_piece_at = now()
-        self._is_waiting = False  # between the call of `next` and the piece it is for
+        self._has_begun = False  # True from the first event on
+        self._waiting_since: float | None = None  # for the piece to come; None while nobody waits
 
     @property
     def content_type(self) -> str:
@@ -31,8 +29,7 @@ class Source:
 
     def first_event_seen(self) -> None:
         """The first-byte deadline is met; from now on the idle one counts."""
-        if self._heard_at is None:
-            self._heard_at = self._last_piece_at
+        self._has_begun = True
 
     async def next(self, patience_seconds: float) -> bytes | None:
         """The next bytes; b"" at the clean end; None when *patience_seconds* passed without any.
@@ -40,23 +37,17 @@ class Source:
         Raises UpstreamTimeout (first_byte, idle), UpstreamDisconnected, UpstreamMalformed.
         """
         limits = self._answer.deadlines
-        if self._heard_at is not None and not self._is_waiting:
-            # While the client was slow nothing was read, and nobody was silent (reliability R4).
-            self._heard_at = self._now()
-        self._is_waiting = True
-        expires_at = (
-            limits.first_byte_at if self._heard_at is None else self._heard_at + limits.idle_seconds
-        )
-        remaining = expires_at - self._now()
+        if self._waiting_since is None:
+            # Not since the last piece: while the client was slow nothing was read, and nobody was silent (R4).
+            self._waiting_since = self._now()
+        idle_at = self._waiting_since + limits.idle_seconds
+        remaining = (idle_at if self._has_begun else limits.first_byte_at) - self._now()
         piece = await self._answer.response.read(min(patience_seconds, remaining))
         if piece is None:
             if remaining <= patience_seconds:
-                raise (
-                    limits.first_byte_passed() if self._heard_at is None else limits.idle_passed()
-                )
+                raise limits.idle_passed() if self._has_begun else limits.first_byte_passed()
             return None
-        self._last_piece_at = self._now()
-        self._is_waiting = False
+        self._waiting_since = None
         return self._opened(piece) if piece else piece
 
     async def rest(self, first: bytes) -> bytes:
@@ -79,10 +70,3 @@ class Source:
             return self._opener.open(piece) or None  # a packed piece may hold nothing yet
         except BodyTooLarge:
             raise too_large(self._answer.upstream.name, self._limit or 0) from None
-
-
-def too_large(name: str, limit: int) -> UpstreamMalformed:
-    """The error for an answer of the upstream *name* above *limit* bytes (reliability R4)."""
-    return UpstreamMalformed(
-        f"Upstream '{name}' sent an answer larger than {limit // 1024 // 1024} MB."
-    )

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from app.domain.configuration import RouteEntry
-from app.domain.errors import InvalidRequest, ModelNotFound, UnsupportedEndpoint
+from app.domain.errors import InvalidRequest, UnsupportedEndpoint, unknown_model
 from app.domain.routes import OTHER, Deployment, Route
 from app.routing.catalogue import Catalogue
 from app.upstreams.upstream import Upstream
-
-_LONGEST_SHOWN = 256  # characters of a name that an error repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +22,6 @@ class Operation:
 
     capability: str
     words: str
-
-
-def unknown_model(name: str) -> ModelNotFound:
-    """The one answer for a model that is unknown or not for this key (contract F14, F18)."""
-    shown = name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…"
-    return ModelNotFound(f"The model `{shown}` does not exist or you do not have access to it.")
 
 
 class RoutingTable:

@@ -7,7 +7,6 @@ it; a coding that we cannot open is a malformed answer, never relayed under a la
 
 import asyncio
 import zlib
-from collections.abc import Callable
 
 from app.domain.errors import UpstreamMalformed
 from app.protocol.headers import header
@@ -53,15 +52,16 @@ class Opener:
         return piece
 
 
-async def read_whole(
-    response: UpstreamResponse,
-    *,
-    limit: int,
-    name: str,
-    first_bytes: Callable[[], None] = lambda: None,
-) -> bytes:
-    """All of the body. *first_bytes* is called when some have come. Raises what `read` raises, and UpstreamMalformed
-    for a body above *limit* bytes. The caller bounds the wait."""
+def too_large(name: str, limit: int) -> UpstreamMalformed:
+    """The error for an answer of the upstream *name* above *limit* bytes (reliability R4)."""
+    return UpstreamMalformed(
+        f"Upstream '{name}' sent an answer larger than {limit // 1024 // 1024} MB."
+    )
+
+
+async def read_whole(response: UpstreamResponse, *, limit: int, name: str) -> bytes:
+    """All of the body. Raises what `read` raises, and UpstreamMalformed for a body above *limit* bytes. The caller
+    bounds the wait."""
     opener = Opener(response, limit=limit, name=name)
     pieces: list[bytes] = []
     while True:
@@ -71,11 +71,7 @@ async def read_whole(
             continue
         if not piece:
             return b"".join(pieces)
-        if not pieces:
-            first_bytes()
         try:
             pieces.append(opener.open(piece))
         except BodyTooLarge:
-            raise UpstreamMalformed(
-                f"Upstream '{name}' sent an answer larger than {limit // 1024 // 1024} MB."
-            ) from None
+            raise too_large(name, limit) from None

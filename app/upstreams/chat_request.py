@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from app.domain.errors import InvalidRequest, ModelNotFound
+from app.domain.errors import InvalidRequest, unknown_model
 from app.protocol.headers import HeaderList, request_headers
 from app.protocol.members import Member, Span, elements, members
 from app.protocol.requests import ChatRequest
@@ -103,7 +103,7 @@ def provider_target(
         model_providers=entry.model_providers,
     )
     if target is None:
-        raise ModelNotFound(f"The model `{asked}` does not exist or you do not have access to it.")
+        raise unknown_model(asked)
     return target
 
 

@@ -13,11 +13,12 @@ import msgspec
 
 from app.domain.errors import (
     GatewayError,
-    ModelNotFound,
     UpstreamAnswered,
     UpstreamMalformed,
     UpstreamRefusedCredential,
     UpstreamTimeout,
+    no_such_model,
+    unknown_model,
 )
 from app.protocol.error_shapes import error_in, read_error, usual_type
 from app.upstreams import refusal_signs as signs
@@ -28,7 +29,6 @@ __all__ = ["refusal", "refusal_of_ok_error", "retry_after_seconds"]
 
 _QUOTA = "You exceeded your current quota, please check your plan and billing details."
 _USUAL_WAIT_SECONDS = 1.0
-_LONGEST_NAME = 256
 # Statuses that mean something else to our client than to the upstream's (contract F47, G5).
 _STATUSES = {409: 400, 501: 502, 529: 503}
 
@@ -82,10 +82,8 @@ def _malformed(refused: Refused) -> GatewayError:
 
 
 def _model_not_found(refused: Refused) -> GatewayError:
-    model = refused.model[:_LONGEST_NAME]
-    if signs.is_about_one_model(refused):
-        return ModelNotFound(f"The model '{model}' does not exist", param="model")
-    return ModelNotFound(f"The model `{model}` does not exist or you do not have access to it.")
+    about_one = signs.is_about_one_model(refused)
+    return no_such_model(refused.model) if about_one else unknown_model(refused.model)
 
 
 def _rate_limit_in_disguise(refused: Refused) -> GatewayError:

@@ -3,10 +3,10 @@
 import pytest
 
 from app.domain.configuration import RouteEntry
-from app.domain.errors import InvalidRequest, ModelNotFound, UnsupportedEndpoint
+from app.domain.errors import InvalidRequest, ModelNotFound, UnsupportedEndpoint, unknown_model
 from app.domain.routes import OTHER, Deployment
 from app.routing.catalogue import Catalogue
-from app.routing.table import Operation, RoutingTable, unknown_model
+from app.routing.table import Operation, RoutingTable
 from app.upstreams.discovery import DiscoveredModel
 from app.upstreams.model_requests import ModelList
 from tests.fakes.upstreams import upstream_of

@@ -96,12 +96,3 @@ async def test_a_cut_stays_a_cut():
 
     with pytest.raises(UpstreamDisconnected):
         await whole(packed_response(b"", [b"a", cut]))
-
-
-async def test_the_first_bytes_are_told_once():
-    told: list[str] = []
-    response = packed_response(b"", [None, b"a", b"b"])
-
-    await read_whole(response, limit=9, name="up", first_bytes=lambda: told.append("now"))
-
-    assert told == ["now"]

@@ -15,11 +15,11 @@ KEY_NAMES := (FOURMINDS|MINDS|OPENMIND)_API_KEY(_FILE)?|MINDGATE_CONFIG
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lock clean
+.PHONY: help install run test check fuzz bench bench-peers format lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 install: .venv/.stamp-project ## set up .venv with what the gateway needs to run
 
@@ -40,6 +40,17 @@ check: .venv/.stamp-dev ## formatter, linter, types, rooms and floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# What it learns, and any input that breaks something, stays in .fuzz/. make fuzz ARGS="chat_stream -max_total_time=3600"
+fuzz: .venv/.stamp-dev ## look for bytes of a peer that break a promise, for ten minutes each
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
+# Linux. How to read what comes out: docs/performance.md. make bench ARGS="--quick --only chat-64"
+bench: .venv/.stamp-dev ## what a request costs, next to nginx: minutes
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-peers: .venv/.stamp-dev ## the same, and next to other gateways, which are installed into .bench/
+	$(BIN)/python -m benchmarks --peers $(ARGS)
+
 format: .venv/.stamp-dev ## format, and fix what the linter can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -53,8 +64,8 @@ lock: .venv/.stamp-dev ## resolve the dependencies again and write requirements/
 	$(LOCK) --group build --output-file requirements/build.txt
 
 clean: ## remove .venv, caches and build results
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
-	find app tests -type d -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .venv .bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
+	find app benchmarks tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:
 	@[ -n "$(PYTHON)" ] && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

@@ -5,11 +5,10 @@ Keys are kept as HMAC digests under a pepper that lives as long as the process: 
 holds no key, and a look-up takes the same time for a known and an unknown one.
 """
 
-import hmac
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from hashlib import sha256
 
+from app.access.key_digest import KeyDigest
 from app.domain.addresses import is_loopback
 from app.domain.configuration import KeyEntry
 from app.domain.errors import PermissionDenied, Unauthenticated
@@ -44,7 +43,7 @@ class Authenticator:
     def __init__(
         self, keys: Iterable[KeyEntry], *, pepper: bytes, now_seconds: Callable[[], float]
     ) -> None:
-        self._pepper = pepper
+        self._digest = KeyDigest(pepper)
         self._now_seconds = now_seconds
         self._holders = {
             self._digest(entry.key.get_secret_value()): _Holder(
@@ -59,15 +58,12 @@ class Authenticator:
         if not key:
             raise Unauthenticated(_NO_KEY)
         holder = self._holders.get(self._digest(key))
-        if holder is None or self._is_over(holder):
+        if holder is None or self._is_over(holder.expires_at):
             raise Unauthenticated(_WRONG_KEY.format(masked=_masked(key)))
         return holder.principal
 
-    def _is_over(self, holder: _Holder) -> bool:
-        return holder.expires_at is not None and holder.expires_at <= self._now_seconds()
-
-    def _digest(self, key: str) -> bytes:
-        return hmac.digest(self._pepper, key.encode("utf-8", "surrogateescape"), sha256)
+    def _is_over(self, expires_at: float | None) -> bool:
+        return expires_at is not None and expires_at <= self._now_seconds()
 
 
 class OpenDoor:

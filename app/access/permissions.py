@@ -7,18 +7,47 @@ from app.domain.errors import PermissionDenied
 from app.domain.principal import Principal
 from app.domain.routes import Deployment, Route
 
+_MOST_REMEMBERED = 4096
 
-def may_use(principal: Principal, route: Route, upstreams: Collection[str]) -> bool:
-    """True when *principal* may be served by *route*, where *upstreams* are the configured names.
 
-    A pattern that matches the name of a route or alias brings its targets with it. Reached any other way, each target,
-    failover ones too, must match a pattern itself, as `upstream/model` or by its bare name. No patterns: all models.
+class Permissions:
+    """Knows which routes a key's patterns let it use; *upstreams* are the configured names.
+
+    An answer is remembered: patterns and routes are data, so the same question has the same answer.
     """
-    if not principal.models:
-        return True
-    if route.is_named and _matches(principal, route.name):
-        return True
-    return all(_may_reach(principal, deployment, upstreams) for deployment in route.deployments)
+
+    def __init__(self, upstreams: Collection[str]) -> None:
+        self._upstreams = upstreams
+        self._known: dict[tuple[tuple[str, ...], Route], bool] = {}
+
+    def may_use(self, principal: Principal, route: Route) -> bool:
+        """True when *principal* may be served by *route*.
+
+        A pattern that matches the name of a route or alias brings its targets with it. Reached any other way, each
+        target, failover ones too, must match a pattern itself, as `upstream/model` or by its bare name. No patterns:
+        all models.
+        """
+        patterns = principal.models
+        if not patterns:
+            return True
+        known = self._known.get((patterns, route))
+        if known is None:
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            known = self._known[patterns, route] = self._lets_use(patterns, route)
+        return known
+
+    def _lets_use(self, patterns: tuple[str, ...], route: Route) -> bool:
+        if route.is_named and _matches(patterns, route.name):
+            return True
+        return all(self._lets_reach(patterns, deployment) for deployment in route.deployments)
+
+    def _lets_reach(self, patterns: tuple[str, ...], deployment: Deployment) -> bool:
+        if _matches(patterns, f"{deployment.upstream}/{deployment.model}"):
+            return True
+        # A bare `openai/gpt-4o` of some router must not pass for the upstream `openai` that a pattern means.
+        is_ambiguous = deployment.model.partition("/")[0] in self._upstreams
+        return not is_ambiguous and _matches(patterns, deployment.model)
 
 
 def require_all_resources(principal: Principal) -> None:
@@ -29,13 +58,5 @@ def require_all_resources(principal: Principal) -> None:
         )
 
 
-def _may_reach(principal: Principal, deployment: Deployment, upstreams: Collection[str]) -> bool:
-    if _matches(principal, f"{deployment.upstream}/{deployment.model}"):
-        return True
-    # A bare `openai/gpt-4o` of some router must not pass for the upstream `openai` that a pattern means.
-    is_ambiguous = deployment.model.partition("/")[0] in upstreams
-    return not is_ambiguous and _matches(principal, deployment.model)
-
-
-def _matches(principal: Principal, name: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in principal.models)
+def _matches(patterns: tuple[str, ...], name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api import documentation, openai_surface
+from app.api import documentation
 from app.api.gatekeeper import Gatekeeper
 from app.domain.errors import (
     GatewayError,
@@ -44,7 +44,6 @@ class ControlPlaneParts:
 
 def add_control_plane(app: FastAPI, parts: ControlPlaneParts) -> None:
     """*app* has every route of the control plane, and its error shapes."""
-    app.include_router(openai_surface.router)
     _add_health(app, parts)
     _add_metrics(app, parts)
     documentation.add_documentation(app, parts.gatekeeper)

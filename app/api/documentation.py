@@ -6,7 +6,10 @@ party's script; its policy says so.
 """
 
 import json
+from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -55,6 +58,7 @@ _SECURITY_HEADERS = {
 
 def add_documentation(app: FastAPI, gatekeeper: Gatekeeper) -> None:
     """*app* shows its own description at `/docs`."""
+    app.openapi = _described_once(app)  # type: ignore[method-assign] # FastAPI's way to extend a schema
     assets = {name: files("fastapi_swagger").joinpath("resources", name) for name in _ASSETS}
 
     def shown(request: Request, content: str | bytes, media_type: str) -> Response:
@@ -78,5 +82,19 @@ def add_documentation(app: FastAPI, gatekeeper: Gatekeeper) -> None:
         return shown(request, assets[name].read_bytes(), _ASSETS[name])
 
     @app.get("/openapi.json", include_in_schema=False)
-    async def schema(request: Request) -> Response:
+    def schema(request: Request) -> Response:
         return shown(request, json.dumps(app.openapi()), "application/json")
+
+
+def _described_once(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    """The schema of *app* with the data plane's routes, which are drawn when somebody asks: a start needs none."""
+    draw = app.openapi
+
+    @cache
+    def described() -> dict[str, Any]:
+        from app.api import openai_surface  # noqa: PLC0415 serving does not need its models
+
+        app.include_router(openai_surface.router)
+        return draw()
+
+    return described

@@ -1,4 +1,8 @@
-"""`mindgate`: serve, demo, simulate, check, version (architecture 5). Everything it does is a call into `app.main`."""
+"""
+`mindgate`: serve, demo, simulate, check, version (architecture 5). Everything it does is a call into `app.main`.
+
+What `serve` does not need, a command imports itself: a gateway starts without simulators and tables.
+"""
 
 import sys
 from collections.abc import Coroutine
@@ -11,7 +15,7 @@ import uvloop
 from app.cli import presentation
 from app.domain.configuration import ServerOptions
 from app.domain.errors import ConfigurationError
-from app.main import checking, demo, gateway, loading, serving, simulating
+from app.main import gateway, loading, serving
 
 app = typer.Typer(
     name="mindgate",
@@ -57,8 +61,11 @@ def serve(config: ConfigOption = None, host: HostOption = None, port: PortOption
 @app.command("demo")
 def serve_demo(port: PortOption = None) -> None:
     """Serve the gateway with simulated upstreams: no key, no file, nothing real."""
+    from app.cli import simulated  # noqa: PLC0415 what this command alone needs
+    from app.main import demo  # noqa: PLC0415 likewise
+
     options = ServerOptions() if port is None else ServerOptions(port=port)
-    _run(demo.serve_demo(options, presentation.announce_demo))
+    _run(demo.serve_demo(options, simulated.announce_demo))
 
 
 @app.command()
@@ -70,19 +77,25 @@ def simulate(
     ] = 8081,
 ) -> None:
     """Serve the simulated upstreams alone."""
-    _run(simulating.simulate(host, port, presentation.announce_simulators))
+    from app.cli import simulated  # noqa: PLC0415 what this command alone needs
+    from app.main import simulating  # noqa: PLC0415 likewise
+
+    _run(simulating.simulate(host, port, simulated.announce_simulators))
 
 
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """Validate the configuration and ask each upstream; exit 1 on a fault."""
+    from app.cli import check_table  # noqa: PLC0415 what this command alone needs
+    from app.main import checking  # noqa: PLC0415 likewise
+
     try:
         configuration = loading.load(config)
     except ConfigurationError as error:
         presentation.refuse(str(error))
         raise typer.Exit(1) from None
     reports = uvloop.run(checking.check_upstreams(configuration))
-    presentation.show_check(configuration, reports)
+    check_table.show_check(configuration, reports)
     if any(report.fault for report in reports):
         raise typer.Exit(1)
 
@@ -90,7 +103,7 @@ def check(config: ConfigOption = None) -> None:
 @app.command()
 def version() -> None:
     """Print the version."""
-    presentation.show_version(gateway.VERSION)
+    presentation.show([f"mindgate {gateway.VERSION}"])
 
 
 def _run(serving_forever: Coroutine[object, object, None]) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from app.config.environment import UPSTREAM_VARIABLES
 from app.config.faults import Fault, did_you_mean
@@ -105,7 +106,18 @@ def _part_faults(where: Where, upstream: UpstreamSection) -> Iterator[Fault]:
     for header in upstream.headers:
         if upstream.api_key and header.lower() in {sent_in.lower(), "authorization"}:
             yield Fault((*where, "headers", header), "would be a second credential beside api_key")
+    if upstream.http2:
+        yield from _http2_faults((*where, "http2"), upstream)
     for model, provider in upstream.model_providers.items():
         if provider not in upstream.providers:
             hint = did_you_mean(provider, upstream.providers)
             yield Fault((*where, "model_providers", model), f"names no entry of providers{hint}")
+
+
+def _http2_faults(where: Where, upstream: UpstreamSection) -> Iterator[Fault]:
+    if (upstream.base_url or "https://").startswith("http://"):
+        yield Fault(
+            where, "is agreed on in the TLS handshake, so base_url must begin with https://"
+        )
+    if find_spec("h2") is None:
+        yield Fault(where, "needs a package more; run: pip install 'mindgate[http2]'")

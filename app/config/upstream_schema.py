@@ -15,6 +15,7 @@ from app.config.values import (
     HeaderName,
     HeaderText,
     Megabytes,
+    ProxyUrl,
     Scheme,
     Seconds,
     SecondsOrZero,
@@ -110,6 +111,9 @@ class UpstreamSection(Section):
     max_json_mb: Megabytes = 64
     max_connections: Count = 2000
     keepalive_seconds: SecondsOrZero = 30
+    max_connection_age_seconds: Seconds = 300
+    proxy: ProxyUrl | None = None
+    http2: bool = False
     append_v1: bool = True
     events: Literal["chunk", "comment", "raw", "drop"] = "chunk"
     generation: Literal["seed", "llm", "api-v1", "mindshub"] = "seed"

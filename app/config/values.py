@@ -14,6 +14,8 @@ _PRINTABLE = re.compile(r"[\x20-\x7e]+")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+")
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
+_LONGEST_LOGIN = 255  # RFC 1929: SOCKS counts them in one byte
 
 # What frames a request, or is ours to say in each (upstreams G2, G3).
 _RESERVED_HEADERS = {
@@ -110,6 +112,28 @@ def _url(value: str) -> str:
     return url
 
 
+def _proxy(value: SecretStr) -> SecretStr:
+    """A proxy may ask for user and password, so its URL is a secret as a whole."""
+    secret = _secret(value)
+    wanted = "is not a proxy's URL such as http://proxy.example.com:3128"
+    try:
+        parts = urlsplit(secret.get_secret_value())
+        port_is_valid = parts.port != 0
+    except ValueError:
+        raise ValueError(wanted) from None
+    if parts.scheme not in _PROXY_SCHEMES:
+        raise ValueError("must begin with http://, https://, socks5:// or socks5h://")
+    if not parts.hostname or not port_is_valid or set(secret.get_secret_value()) & set(" \\"):
+        raise ValueError(wanted)
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError("must end behind the port")
+    if any(len(part or "") > _LONGEST_LOGIN for part in (parts.username, parts.password)):
+        raise ValueError(
+            f"must not hold a user or password of more than {_LONGEST_LOGIN} characters"
+        )
+    return secret
+
+
 def _base_url(value: str) -> str:
     url = _url(value)
     if urlsplit(url).path.rstrip("/").endswith("/chat/completions"):
@@ -153,6 +177,7 @@ HeaderName = Annotated[str, AfterValidator(_header_name)]
 Scheme = Annotated[str, AfterValidator(_scheme)]
 Host = Annotated[str, AfterValidator(_host)]
 Origin = Annotated[str, AfterValidator(_origin)]
+ProxyUrl = Annotated[SecretStr, AfterValidator(_proxy)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 UrlPath = Annotated[str, AfterValidator(_path)]
 UrlPathOrUrl = Annotated[str, AfterValidator(_path_or_url)]

@@ -95,6 +95,9 @@ class UpstreamEntry:
     max_json_bytes: int = 64 * 1024 * 1024
     max_connections: int = 2000
     keepalive_seconds: float = 30.0
+    max_connection_age_seconds: float = 300.0
+    proxy: SecretStr | None = None  # a URL; user and password stand in it
+    http2: bool = False
     append_v1: bool = True
     # 4minds
     events: Literal["chunk", "comment", "raw", "drop"] = "chunk"

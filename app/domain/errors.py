@@ -5,7 +5,7 @@ GatewayError
 ├─ ClientError            the request is at fault; asking again without a change does not help
 │  ├─ InvalidRequest 400 · Unauthenticated 401 · PermissionDenied 403
 │  ├─ ModelNotFound 404 · UnknownUrl 404 · UnsupportedEndpoint 404 · MethodNotAllowed 405
-│  └─ RequestTooLarge 413 · TargetTooLong 414 · UnsupportedMediaType 415 · HeadersTooLarge 431
+│  └─ RequestTimedOut 408 · RequestTooLarge 413 · TargetTooLong 414 · UnsupportedMediaType 415 · HeadersTooLarge 431
 ├─ UpstreamError          the upstream is at fault
 │  ├─ UpstreamUnreachable 502 · UpstreamDisconnected 502 · UpstreamMalformed 502
 │  ├─ UpstreamTimeout 504 · UpstreamRefusedCredential 502
@@ -140,6 +140,13 @@ class MethodNotAllowed(ClientError):
     def __init__(self, message: str, *, allow: tuple[str, ...]) -> None:
         super().__init__(message)
         self.allow = allow
+
+
+class RequestTimedOut(ClientError):
+    """Contract F32."""
+
+    status = 408
+    code = "request_timeout"
 
 
 class RequestTooLarge(ClientError):

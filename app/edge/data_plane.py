@@ -1,23 +1,22 @@
 """
 The data plane: the ASGI application that answers everything but the control plane's own few paths.
 
-It is handed its requests before FastAPI's middleware and router see them (architecture 1), and hands each on
-to the pipeline with two things taken care of: every reply has an id and, where asked for, CORS headers; and a
-client that leaves cancels the work at once (law 5).
+It is handed its requests before FastAPI's middleware and router see them (architecture 1), and hands each on to the
+pipeline: the client's own connection, no ASGI message between. Every reply has an id and, where asked for, CORS
+headers. A client that leaves cancels the task (law 5): `app.edge.http_connection`.
 """
 
-import asyncio
 from collections.abc import Callable
 
-from app.domain.errors import ClientGone
-from app.edge.asgi_client import AsgiClient, Receive, Scope, Send
+from app.edge.asgi_side import Receive, Scope, Send, client_of
+from app.edge.client_request import ClientRequest
 from app.edge.cors import cors_headers, is_preflight, preflight_headers
 from app.proxy.pipeline import Pipeline
+from app.wire.requests import field_lines
 
 _CONTROL_PLANE = frozenset(
     {"", "healthz", "readyz", "metrics", "docs", "openapi.json", "api", "admin", "console"}
 )
-_BODYLESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
 def is_data_plane(path: str) -> bool:
@@ -43,30 +42,20 @@ class DataPlane:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, from its head to the last byte of its reply."""
-        headers = list(scope["headers"])
-        extra = cors_headers(headers, self._cors_origins)
-        client = AsgiClient(
-            scope,
-            receive,
-            send,
-            max_body_bytes=self._max_body_bytes,
-            extra_headers=extra,
-        )
+        client = client_of(scope)
+        client.max_body_bytes = self._max_body_bytes
         request_id = self._new_request_id()
-        if extra and is_preflight(client.method, headers):
-            allowed = [*preflight_headers(headers), (b"x-request-id", request_id.encode())]
-            await client.start(204, allowed)
-            await client.finish()
+        if self._cors_origins and self._answers_page(client, request_id):
             return
-        if client.method in _BODYLESS:
-            client.nothing_to_read()
-        await self._serve(client, request_id)
+        await self._pipeline.serve(client, request_id)
 
-    async def _serve(self, client: AsgiClient, request_id: str) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                watch = group.create_task(client.watch())
-                await self._pipeline.serve(client, request_id)
-                watch.cancel()
-        except* ClientGone:
-            pass  # settled; nobody is left to answer
+    def _answers_page(self, client: ClientRequest, request_id: str) -> bool:
+        """The reply to *client* will say what its page may see; True when that was all it asked."""
+        extra = cors_headers(client.headers, self._cors_origins)
+        client.extra_fields = field_lines(extra)
+        if not extra or not is_preflight(client.method, client.headers):
+            return False
+        allowed = [*preflight_headers(client.headers), (b"x-request-id", request_id.encode())]
+        client.start(204, field_lines(allowed), 0)
+        client.finish()
+        return True

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 
 from app.domain.configuration import Configuration
 from app.domain.errors import GatewayError, ModelNotFound, UpstreamRefusedCredential
-from app.main.gateway import make_sender, prepared_upstreams
+from app.main.gateway import prepared_upstreams
+from app.main.senders import make_sender
 from app.protocol.requests import read_chat_request
 from app.upstreams.bodies import read_whole
 from app.upstreams.chat_request import ChatOptions, prepare_chat
 from app.upstreams.client import Sender
-from app.upstreams.httpx_sender import system_trust
 from app.upstreams.model_requests import discover
 from app.upstreams.refusals import refusal
 from app.upstreams.upstream import Upstream
+from app.wire.connecting import system_trust
 
 PATIENCE_SECONDS = 10.0
 _NO_PROVIDER = b"unsupported model provider"  # upstreams 5.4

@@ -6,22 +6,24 @@ Nothing happens at import and nothing here is global: two gateways in one proces
 
 import asyncio
 import secrets
-import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from time import monotonic
 from time import time as wall_seconds  # noqa: TID251 the composition root hands the clocks out
 
 from app.access.authenticator import Authenticator, OpenDoor
+from app.access.permissions import Permissions
 from app.api.control_plane import ControlPlaneParts
 from app.api.gatekeeper import Gatekeeper
 from app.domain.addresses import is_loopback
 from app.domain.configuration import Configuration
 from app.edge.data_plane import DataPlane
-from app.edge.request_ids import new_request_id
+from app.edge.request_ids import IdSource
 from app.main.application import Application, make_application
+from app.main.senders import make_sender
 from app.proxy.attempts import Attempts
 from app.proxy.in_flight import InFlight
 from app.proxy.models import ModelDesk
@@ -34,8 +36,9 @@ from app.routing.refresher import Refresher
 from app.routing.table import RoutingTable
 from app.telemetry.logs import Log
 from app.telemetry.metrics import Metrics
-from app.upstreams.httpx_sender import HttpxSender, system_trust
+from app.upstreams.client import Sender
 from app.upstreams.upstream import Upstream, prepare
+from app.wire.connecting import system_trust
 
 VERSION = version("mindgate")
 
@@ -56,17 +59,6 @@ def prepared_upstreams(configuration: Configuration) -> dict[str, Upstream]:
     }
 
 
-def make_sender(upstream: Upstream, trust: ssl.SSLContext) -> HttpxSender:
-    """The pool of connections of one upstream and its credential (reliability R14)."""
-    return HttpxSender(
-        upstream.name,
-        upstream.timeouts,
-        max_connections=upstream.entry.max_connections,
-        keepalive_seconds=upstream.entry.keepalive_seconds,
-        ssl_context=trust,
-    )
-
-
 def build(
     configuration: Configuration, log: Log, *, now: Callable[[], float] = monotonic
 ) -> Gateway:
@@ -79,18 +71,27 @@ def build(
     senders = {name: make_sender(upstream, trust) for name, upstream in upstreams.items()}
     catalogue = Catalogue(upstreams.values())
     refresher = Refresher(upstreams, senders, catalogue, log)
-    metrics, in_flight = Metrics(VERSION), InFlight()
+    metrics = Metrics(VERSION, dropped_log_lines=lambda: log.dropped_lines)
+    in_flight, new_request_id = InFlight(), IdSource()
     table = RoutingTable(upstreams, configuration.routes, configuration.default_upstream, catalogue)
     finder = RouteFinder(table, catalogue, refresher.hurry)
+    permissions = Permissions(upstreams)
     attempts = Attempts(upstreams, senders, metrics, now)
     steps = Steps(
         upstreams=upstreams,
         keys=_keys(configuration),
         finder=finder,
+        permissions=permissions,
         attempts=attempts,
         relay=ChatRelay(configuration.streams, now=now, wall_seconds=wall_seconds),
         models=ModelDesk(
-            upstreams, catalogue, finder, attempts, now=now, on_deleted=refresher.hurry
+            upstreams,
+            catalogue,
+            finder,
+            attempts,
+            permissions=permissions,
+            now=now,
+            on_deleted=refresher.hurry,
         ),
         settlement=Settlement(metrics, log, now),
         in_flight=in_flight,
@@ -101,16 +102,6 @@ def build(
         cors_origins=configuration.server.cors_origins,
         new_request_id=new_request_id,
     )
-
-    @asynccontextmanager
-    async def lifespan(_: object) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            for sender in senders.values():
-                stack.push_async_callback(sender.aclose)
-            async with asyncio.TaskGroup() as group:
-                refreshing = group.create_task(refresher.run())
-                yield
-                refreshing.cancel()
 
     parts = ControlPlaneParts(
         version=VERSION,
@@ -123,7 +114,22 @@ def build(
         ),
         new_request_id=new_request_id,
     )
-    return Gateway(make_application(data_plane, parts, lifespan), in_flight)
+    app = make_application(data_plane, parts, partial(_lifetime, senders, refresher))
+    return Gateway(app, in_flight)
+
+
+@asynccontextmanager
+async def _lifetime(
+    senders: Mapping[str, Sender], refresher: Refresher, _: object
+) -> AsyncIterator[None]:
+    """What runs beside the exchanges, and what is closed behind the last one."""
+    async with AsyncExitStack() as stack:
+        for sender in senders.values():
+            stack.push_async_callback(sender.aclose)
+        async with asyncio.TaskGroup() as group:
+            refreshing = group.create_task(refresher.run())
+            yield
+            refreshing.cancel()
 
 
 def _keys(configuration: Configuration) -> KeyCheck:

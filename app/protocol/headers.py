@@ -10,13 +10,14 @@ from collections.abc import Iterable
 HeaderList = list[tuple[bytes, bytes]]
 
 _TO_UPSTREAM = frozenset({b"accept", b"idempotency-key"})
-_TO_OPENAI_FAMILY = frozenset({b"openai-beta"})  # contract B14
+_TO_OPENAI_FAMILY = _TO_UPSTREAM | {b"openai-beta"}  # contract B14
 _TO_CLIENT = frozenset(
     {b"openai-processing-ms", b"openai-version", b"openai-model", b"vary", b"link", b"warning"}
 )
 _RATE_LIMITS = (
     b"x-ratelimit-"  # contract C5: the upstream's, where the key has no limits of its own
 )
+_RATE_LIMITS_BYTES = len(_RATE_LIMITS)
 _KEY_CARRIERS = (b"authorization", b"x-api-key", b"api-key")  # contract B1, B2: in this order
 _BEARER = b"bearer"
 
@@ -28,17 +29,14 @@ SSE_HEADERS: HeaderList = [
 JSON_HEADERS: HeaderList = [(b"content-type", b"application/json")]
 
 
-def client_key(headers: Iterable[tuple[bytes, bytes]]) -> str:
+def client_key(headers: HeaderList) -> str:
     """The key that a client sent, in whichever carrier; "" when there is none (contract B1, B2)."""
-    carriers: dict[bytes, bytes] = {}
-    for name, value in headers:
-        if name in _KEY_CARRIERS and name not in carriers:
-            token = _token(value) if name == b"authorization" else value.strip()
-            if token:
-                carriers[name] = token
-    for name in _KEY_CARRIERS:
-        if name in carriers:
-            return carriers[name].decode("latin-1")
+    for carrier in _KEY_CARRIERS:
+        for name, value in headers:
+            if name == carrier:
+                token = _token(value) if carrier == b"authorization" else value.strip()
+                if token:
+                    return token.decode("latin-1")
     return ""
 
 
@@ -49,19 +47,29 @@ def _token(value: bytes) -> bytes:
 
 def request_headers(headers: Iterable[tuple[bytes, bytes]], *, openai_family: bool) -> HeaderList:
     """Those of a client's headers that an upstream may see."""
-    allowed = _TO_UPSTREAM | _TO_OPENAI_FAMILY if openai_family else _TO_UPSTREAM
-    return [(name, value) for name, value in headers if name in allowed]
+    allowed = _TO_OPENAI_FAMILY if openai_family else _TO_UPSTREAM
+    return [field for field in headers if field[0] in allowed]
 
 
 def response_headers(headers: Iterable[tuple[bytes, bytes]]) -> HeaderList:
     """Those of an upstream's headers that a client may see, repetitions kept (contract C10, C11)."""
-    return [
-        (name, value)
-        for name, value in headers
-        if name in _TO_CLIENT or name.startswith(_RATE_LIMITS)
-    ]
+    passed = []
+    for field in headers:
+        name = field[0]
+        if name in _TO_CLIENT or name[:_RATE_LIMITS_BYTES] == _RATE_LIMITS:
+            passed.append(field)
+    return passed
+
+
+def named(headers: HeaderList) -> dict[bytes, bytes]:
+    """The first value of each name."""
+    found = dict(headers)
+    return found if len(found) == len(headers) else dict(reversed(headers))
 
 
 def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
     """The first value called *name* (lower case), as text; None when it is absent."""
-    return next((value.decode("latin-1") for key, value in headers if key == name), None)
+    for key, value in headers:
+        if key == name:
+            return value.decode("latin-1")
+    return None

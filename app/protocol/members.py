@@ -2,43 +2,155 @@
 Where the members of a JSON object stand in its own bytes.
 
 A body is changed by splicing, never by writing it anew (law 6, contract D2), so the gateway needs positions, which
-no JSON library gives. The text must be JSON already (`app.protocol.requests` checks that first); here one pass
-finds the top level and steps over everything below it at the speed of `bytes.find`.
+no JSON library gives. The text must be JSON already (`app.protocol.requests` checks that first). Where each name
+stands once, positions follow from the lengths of the values (`PlainMembers`); else one pass finds the top level and
+steps over everything below it at the speed of `bytes.find` (`members`).
 """
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Protocol
 
-MAX_DEPTH = 64  # reliability S6
+import msgspec
+
+from app.protocol.lossless import UNREADABLE
+from app.protocol.nesting import MAX_DEPTH
 
 _QUOTE, _BACKSLASH, _COLON, _COMMA = b'"\\:,'
 _OPENING, _CLOSING = frozenset(b"{["), frozenset(b"}]")
 _STRUCTURE = re.compile(rb'["{}\[\]]')
+_BLANK = b" \t\r\n"
 _BLANKS = re.compile(rb"[ \t\r\n]*")
 _SCALAR = re.compile(rb"[^,\]}\s]*")
+_VALUES = msgspec.json.Decoder(dict[str, msgspec.Raw])
+# A large object of countless members would be decoded in one call that holds up every other thread.
+_LARGE_BYTES, _MOST_COLONS = 256 * 1024, 50_000
 
 
 class TooDeep(ValueError):
     """The text nests deeper than `MAX_DEPTH`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """The bytes [start, end) of a value."""
 
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One member of an object: its decoded name, where its name begins, and its value's span."""
 
     name: str
     start: int
     value: Span
+
+
+class Members(Protocol):
+    """The members of one object, in order."""
+
+    def __iter__(self) -> Iterator[Member]: ...
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a member called *name*."""
+        ...
+
+    def find(self, name: str) -> Member | None:
+        """The first member called *name*, or None."""
+        ...
+
+
+class ScannedMembers:
+    """Members that a pass over the text has found, repeated ones too."""
+
+    __slots__ = ("_found", "_names")
+
+    def __init__(self, found: tuple[Member, ...]) -> None:
+        self._found = found
+        self._names = frozenset(member.name for member in found)
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(self._found)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def find(self, name: str) -> Member | None:
+        """The first member called *name*, or None."""
+        return next((member for member in self._found if member.name == name), None)
+
+
+class PlainMembers:
+    """Members of which each stands once, under an ASCII name without escapes; places are worked out when asked for."""
+
+    __slots__ = ("_text", "_values")
+
+    def __init__(self, text: bytes, values: Mapping[str, msgspec.Raw]) -> None:
+        self._text = text
+        self._values = values
+
+    def __iter__(self) -> Iterator[Member]:
+        at = 0
+        for name, value in self._values.items():
+            start, begin = _next_places(self._text, at, name)
+            at = begin + len(value)
+            yield Member(name, start, Span(begin, at))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values
+
+    def find(self, name: str) -> Member | None:
+        """The member called *name*, or None."""
+        if name not in self._values:
+            return None
+        at = 0
+        for other, value in self._values.items():
+            start, begin = _next_places(self._text, at, other)
+            at = begin + len(value)
+            if other == name:
+                return Member(name, start, Span(begin, at))
+        return None
+
+
+def _next_places(text: bytes, at: int, name: str) -> tuple[int, int]:
+    """Where the member *name*, the first one at or behind *at*, begins, and where its value does."""
+    start = text.index(b'"', at)
+    begin = text.index(b":", start + len(name) + 2) + 1
+    while text[begin] in _BLANK:
+        begin += 1
+    return start, begin
+
+
+def plain_values(text: bytes) -> dict[str, msgspec.Raw] | None:
+    """The value of each member, as it stands, if *text* is an object whose members `PlainMembers` can place.
+
+    None where that is not certain: no JSON object, a repeated or an odd name, a lone surrogate.
+    """
+    if len(text) > _LARGE_BYTES and text.count(b":") > _MOST_COLONS:
+        return None
+    try:
+        values = _VALUES.decode(text)
+    except UNREADABLE:
+        return None
+    # Names, values and marks, each once and without a blank or an escape, make up the whole text: so SDKs write it.
+    length = 4 * len(values) + 1 + sum(map(len, values)) + sum(map(len, values.values()))
+    return values if length == len(text) or _each_stands_once(text, values) else None
+
+
+def _each_stands_once(text: bytes, values: Mapping[str, msgspec.Raw]) -> bool:
+    """Whether the members stand one behind the other where `PlainMembers` finds them, and nothing else does."""
+    at = 0
+    try:
+        for name, value in values.items():
+            start, begin = _next_places(text, at, name)
+            written = b'"%b"' % name.encode("ascii")
+            if not (text.startswith(written, start) and text.startswith(value, begin)):
+                return False
+            at = begin + len(value)
+    except (ValueError, IndexError):  # a member is missing where another one stood twice
+        return False
+    return at > 0 and text[at:].strip() == b"}"
 
 
 def members(text: bytes, start: int) -> Iterator[Member]:

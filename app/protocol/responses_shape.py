@@ -50,9 +50,17 @@ class _ToolShape(msgspec.Struct):
     custom: msgspec.Raw = msgspec.Raw()
 
 
+class _Named(msgspec.Struct):
+    """A tool or a choice with its own name, if it has one outside of `function`."""
+
+    name: msgspec.Raw = msgspec.Raw()
+
+
 # At the speed of C and past all else: 30 µs for 50 KB of tools, where `app.protocol.members` takes 9 ms.
 _TOOLS = msgspec.json.Decoder(list[_ToolShape])
 _CHOICE = msgspec.json.Decoder(_ToolShape)
+_NAMED_TOOLS = msgspec.json.Decoder(list[_Named] | None)
+_NAMED_CHOICE = msgspec.json.Decoder(_Named | str | None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,21 @@ class ChatBody:
 
     body: bytes
     dropped: tuple[str, ...] = ()
+
+
+def is_chat_shaped(values: Mapping[str, msgspec.Raw]) -> bool:
+    """True when `as_chat_body` would leave the body with these top-level members as it is; False when that takes a
+    closer look."""
+    if "input" in values and "messages" not in values:
+        return False
+    tools, choice = values.get("tools"), values.get("tool_choice")
+    try:
+        named = list(_NAMED_TOOLS.decode(tools) or ()) if tools is not None else []
+        if choice is not None:
+            named.append(_NAMED_CHOICE.decode(choice))
+    except lossless.UNREADABLE:
+        return False
+    return not any(isinstance(one, _Named) and len(one.name) for one in named)
 
 
 def as_chat_body(body: bytes, members: tuple[Member, ...]) -> ChatBody:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from app.domain.errors import InvalidRequest
-from app.protocol.endpoints import Endpoint, find_endpoint
+from app.protocol.endpoints import LITERAL_PATHS, Endpoint, find_endpoint
 
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\?#]")
 _CHAT = ("chat", "completions")
@@ -27,8 +27,18 @@ class Target:
     provider: str | None = None
 
 
+# Behind /v1 stands no pin, so a path of this table means the same whatever the upstreams are called.
+_USUAL = {
+    f"/v1/{path}": Target(None, find_endpoint(tuple(path.split("/")))) for path in LITERAL_PATHS
+}
+
+
 def read_target(raw_path: str, upstreams: Collection[str]) -> Target:
     """The meaning of *raw_path*, percent-encoded as it came, where *upstreams* are the configured names."""
+    return _USUAL.get(raw_path) or _target(raw_path, upstreams)
+
+
+def _target(raw_path: str, upstreams: Collection[str]) -> Target:
     segments = tuple(segment for segment in raw_path.split("/") if segment)
     pin: str | None = None
     if segments and segments[0] != "v1":

@@ -6,25 +6,41 @@ from app.domain.usage import Usage
 from app.protocol.lossless import UNREADABLE
 
 
+class _Details(msgspec.Struct, gc=False):
+    cached_tokens: int | None = None
+
+
+class WholeCounts(msgspec.Struct, gc=False):
+    """A `usage` as nearly every upstream writes it; any other is not readable as one."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: _Details | None = None
+
+    def usage(self) -> Usage | None:
+        """The tokens, for accounting; None when they are below nought."""
+        details = self.prompt_tokens_details
+        cached = details.cached_tokens if details is not None else None
+        return _usage(self.prompt_tokens, self.completion_tokens, cached or 0)
+
+
 class _Counts(msgspec.Struct):
     prompt_tokens: int
     completion_tokens: int
 
 
-class _WholeCounts(_Counts):
+class _AllCounts(_Counts):
     total_tokens: int
-
-
-class _Details(msgspec.Struct):
-    cached_tokens: int = 0
 
 
 class _Cached(msgspec.Struct):
     prompt_tokens_details: _Details | None = None
 
 
+_WHOLE_COUNTS = msgspec.json.Decoder(WholeCounts)
 _COUNTS = msgspec.json.Decoder(_Counts)
-_WHOLE = msgspec.json.Decoder(_WholeCounts)
+_ALL_COUNTS = msgspec.json.Decoder(_AllCounts)
 _CACHED = msgspec.json.Decoder(_Cached)
 
 
@@ -36,22 +52,27 @@ def read_usage(value: bytes | msgspec.Raw | None) -> Usage | None:
     if value is None:
         return None
     try:
-        counts = _COUNTS.decode(value)
+        return _WHOLE_COUNTS.decode(value).usage()
     except UNREADABLE:
-        return None
-    if counts.prompt_tokens < 0 or counts.completion_tokens < 0:
-        return None
-    cached = min(_cached_tokens(value), counts.prompt_tokens)
-    return Usage(counts.prompt_tokens, counts.completion_tokens, cached)
+        return _partial_usage(value)
 
 
 def is_whole(value: bytes | msgspec.Raw) -> bool:
     """Whether a client may see it: all three counts are there, as integers (contract E4)."""
     try:
-        _WHOLE.decode(value)
+        _ALL_COUNTS.decode(value)
     except UNREADABLE:
         return False
     return True
+
+
+def _partial_usage(value: bytes | msgspec.Raw) -> Usage | None:
+    """The same where the total is missing or the details are odd."""
+    try:
+        counts = _COUNTS.decode(value)
+    except UNREADABLE:
+        return None
+    return _usage(counts.prompt_tokens, counts.completion_tokens, _cached_tokens(value))
 
 
 def _cached_tokens(value: bytes | msgspec.Raw) -> int:
@@ -59,4 +80,10 @@ def _cached_tokens(value: bytes | msgspec.Raw) -> int:
         details = _CACHED.decode(value).prompt_tokens_details
     except UNREADABLE:
         return 0
-    return max(0, details.cached_tokens) if details is not None else 0
+    return (details.cached_tokens or 0) if details is not None else 0
+
+
+def _usage(prompt: int, completion: int, cached: int) -> Usage | None:
+    if prompt < 0 or completion < 0:
+        return None
+    return Usage(prompt, completion, min(cached, prompt) if cached > 0 else 0)

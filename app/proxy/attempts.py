@@ -7,20 +7,20 @@ only to leave out `stream_options`, which it has just said it does not know (con
 about another attempt is here.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from app.domain.errors import GatewayError, Overloaded, UpstreamAnswered, UpstreamUnreachable
 from app.domain.exchange import Exchange
 from app.domain.routes import Deployment, Route
-from app.protocol.headers import HeaderList, header, response_headers
+from app.protocol.headers import HeaderList, named, response_headers
 from app.protocol.requests import ChatRequest
-from app.proxy.deadlines import Deadlines, deadlines
-from app.proxy.off_loop import off_loop
 from app.telemetry.metrics import Metrics
 from app.upstreams.bodies import read_whole
 from app.upstreams.chat_request import ChatOptions, PreparedChat, prepare_chat
 from app.upstreams.client import Sender, UpstreamRequest, UpstreamResponse
+from app.upstreams.deadlines import Deadlines, deadlines
 from app.upstreams.refusals import refusal
 from app.upstreams.upstream import Upstream
 
@@ -29,13 +29,18 @@ _MAX_ERROR_BYTES = 1024 * 1024
 _COUNTED_CODES = frozenset({"rate_limit_exceeded", "insufficient_quota", "upstream_error"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
-    """An upstream's 200, its body still to come. Whoever holds it closes it."""
+    """An upstream's 200, its body still to come. Whoever holds it closes it.
+
+    *content_type* and *coding*: its content-type and content-encoding as they came, b"" where it has none.
+    """
 
     response: UpstreamResponse
     upstream: Upstream
     deadlines: Deadlines
+    content_type: bytes = b""
+    coding: bytes = b""
 
 
 class Attempts:
@@ -72,11 +77,11 @@ class Attempts:
         self, deployment: Deployment, chat: ChatRequest, options: ChatOptions, exchange: Exchange
     ) -> Answer:
         upstream = self._upstreams[deployment.upstream]
-        prepared = await self._prepared(upstream, deployment, chat, options, exchange)
-        takes_options = prepared.request.url not in self._refuse_options
+        prepared = self._prepared(upstream, deployment, chat, options, exchange)
+        takes_options = prepared.request.head.url not in self._refuse_options
         if not takes_options:
             options = replace(options, stream_options=False)
-            prepared = await self._prepared(upstream, deployment, chat, options, exchange)
+            prepared = self._prepared(upstream, deployment, chat, options, exchange)
         limits = deadlines(
             upstream.name, upstream.timeouts, options.client_headers, exchange.received_at
         )
@@ -85,12 +90,12 @@ class Attempts:
         except GatewayError as error:
             if not (takes_options and chat.stream and _names_stream_options(error)):
                 raise
-        self._refuse_options.add(prepared.request.url)
+        self._refuse_options.add(prepared.request.head.url)
         options = replace(options, stream_options=False)
-        prepared = await self._prepared(upstream, deployment, chat, options, exchange)
+        prepared = self._prepared(upstream, deployment, chat, options, exchange)
         return await self.send(upstream, prepared.request, limits, exchange)
 
-    async def _prepared(
+    def _prepared(
         self,
         upstream: Upstream,
         deployment: Deployment,
@@ -98,9 +103,7 @@ class Attempts:
         options: ChatOptions,
         exchange: Exchange,
     ) -> PreparedChat:
-        prepared = await off_loop(
-            len(chat.body), prepare_chat, upstream, deployment.model, chat, options
-        )
+        prepared = prepare_chat(upstream, deployment.model, chat, options)
         exchange.upstream, exchange.model = upstream.name, prepared.model
         exchange.label, exchange.dropped = deployment.label, prepared.dropped
         return prepared
@@ -118,19 +121,52 @@ class Attempts:
         exchange.attempts += 1
         exchange.sent_at = self._now()
         response: UpstreamResponse | None = None
+        request.deadlines = limits
         try:
-            async with limits.until_first_event():
-                response = await self._senders[upstream.name].send(request)
-                _note_head(exchange, upstream, response)
-                if response.status != 200:
-                    raise await _refused(upstream, response, exchange, capability)
+            response = await self._senders[upstream.name].send(request)
+            fields = named(response.headers)
+            _note_head(exchange, upstream, response.status, fields)
+            if response.status != 200:
+                raise await self._refused(upstream, response, limits, exchange, capability)
         except BaseException as error:
             self._metrics.attempt(upstream.name, reason_of(error))
             if response is not None:
                 await response.aclose()
             raise
         self._metrics.attempt(upstream.name, "answered")
-        return Answer(response, upstream, limits)
+        content_type, coding = (
+            fields.get(b"content-type", b""),
+            fields.get(b"content-encoding", b""),
+        )
+        return Answer(response, upstream, limits, content_type, coding)
+
+    async def _refused(
+        self,
+        upstream: Upstream,
+        response: UpstreamResponse,
+        limits: Deadlines,
+        exchange: Exchange,
+        capability: str,
+    ) -> GatewayError:
+        """The typed error of an answer that is none: it, too, must have come by the first-byte deadline."""
+        patience = limits.first_byte_at - self._now()
+        try:
+            async with asyncio.timeout(patience):
+                body = await read_whole(response, limit=_MAX_ERROR_BYTES, name=upstream.name)
+        except TimeoutError:
+            raise limits.first_byte_passed() from None
+        error = refusal(
+            upstream=upstream.name,
+            dialect=upstream.dialect.name,
+            status=response.status,
+            headers=_text_headers(response.headers),
+            body=body,
+            model=exchange.model_requested,
+            capability=capability,
+            secrets=upstream.secrets(),
+        )
+        error.relayed = tuple(response_headers(response.headers))
+        return error
 
 
 def reason_of(error: BaseException) -> str:
@@ -147,35 +183,26 @@ def _names_stream_options(error: GatewayError) -> bool:
     return error.status == 400 and "stream_options" in f"{error.param} {error.message}"
 
 
-def _note_head(exchange: Exchange, upstream: Upstream, response: UpstreamResponse) -> None:
-    exchange.upstream_status = response.status
-    exchange.upstream_timing = ", ".join(
-        f"{name.decode()}={value.decode('latin-1')}"
-        for name, value in response.headers
-        if name in upstream.dialect.timing_headers
-    )
-    given = header(response.headers, b"x-request-id") or ""
-    exchange.upstream_request_id = "".join(
-        letter for letter in given[:_LONGEST_ID] if letter.isascii() and letter.isprintable()
-    )
+def _note_head(
+    exchange: Exchange, upstream: Upstream, status: int, fields: dict[bytes, bytes]
+) -> None:
+    exchange.upstream_status = status
+    timings = upstream.dialect.timing_headers & fields.keys()
+    if timings:
+        exchange.upstream_timing = ", ".join(
+            f"{name.decode()}={fields[name].decode('latin-1')}"
+            for name in fields
+            if name in timings
+        )
+    given = fields.get(b"x-request-id")
+    if given:
+        exchange.upstream_request_id = _printable(given[:_LONGEST_ID].decode("latin-1"))
 
 
-async def _refused(
-    upstream: Upstream, response: UpstreamResponse, exchange: Exchange, capability: str
-) -> GatewayError:
-    body = await read_whole(response, limit=_MAX_ERROR_BYTES, name=upstream.name)
-    error = refusal(
-        upstream=upstream.name,
-        dialect=upstream.dialect.name,
-        status=response.status,
-        headers=_text_headers(response.headers),
-        body=body,
-        model=exchange.model_requested,
-        capability=capability,
-        secrets=upstream.secrets(),
-    )
-    error.relayed = tuple(response_headers(response.headers))
-    return error
+def _printable(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(letter for letter in text if letter.isascii() and letter.isprintable())
 
 
 def _text_headers(headers: HeaderList) -> list[tuple[str, str]]:

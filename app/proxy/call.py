@@ -1,6 +1,7 @@
 """One request inside the pipeline: who asks, for what, and where the answer goes."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.domain.exchange import Exchange
 from app.domain.principal import Principal
@@ -10,7 +11,7 @@ from app.proxy.reply import Reply
 from app.routing.table import Operation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """What a step of the pipeline may need. *pin*: the upstream that the URL or a header fixed, else None."""
 
@@ -25,5 +26,10 @@ class Call:
     def operation(self) -> Operation:
         """What is asked for, in the words of an error message: always below `/v1`, whatever the path looked like."""
         template = self.target.endpoint.template if self.target.endpoint else ""
-        path = template.replace("...}", "}")
-        return Operation(self.exchange.endpoint, f"{self.client.method} /v1/{path}")
+        return _operation(self.exchange.endpoint, self.client.method, template)
+
+
+@lru_cache(maxsize=256)  # capabilities, methods and templates are the endpoint table's: a few dozen
+def _operation(capability: str, method: str, template: str) -> Operation:
+    path = template.replace("...}", "}")
+    return Operation(capability, f"{method} /v1/{path}")

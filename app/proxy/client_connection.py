@@ -1,12 +1,17 @@
 """What the pipeline needs of the one who called: declared here, kept by `app.edge`."""
 
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from app.protocol.headers import HeaderList
 
 
 class ClientConnection(Protocol):
-    """One request of one client, and the way to answer it. Header names are lower case."""
+    """One request of one client, and the way to answer it. Header names are lower case.
+
+    Writing never waits: who writes a lot looks at `is_full` and stops until there is room. When the client leaves,
+    the task that serves it is cancelled; what is written afterwards goes nowhere.
+    """
 
     @property
     def method(self) -> str:
@@ -29,6 +34,11 @@ class ClientConnection(Protocol):
         ...
 
     @property
+    def named(self) -> Mapping[bytes, bytes]:
+        """The first value of each header field, by name."""
+        ...
+
+    @property
     def is_gone(self) -> bool:
         """True once the client has left."""
         ...
@@ -38,18 +48,33 @@ class ClientConnection(Protocol):
         """True once a status has left for the client: from then on nothing can be taken back (law 2)."""
         ...
 
+    @property
+    def is_full(self) -> bool:
+        """True while more waits to be sent than should (reliability R3, R4)."""
+        ...
+
     async def read_body(self) -> bytes:
-        """The whole body. Raises RequestTooLarge, UnsupportedMediaType, ClientGone."""
+        """The whole body. Raises RequestTooLarge, UnsupportedMediaType."""
         ...
 
-    async def start(self, status: int, headers: HeaderList) -> None:
-        """The head goes out."""
+    def start(self, status: int, fields: bytes, length: int | None) -> None:
+        """The head: *fields* are complete lines, each with its line end. *length*: of the body that follows, in bytes;
+        None when it is not known yet. Framing, `date` and `connection` are the connection's own to add.
+        It leaves with the first piece, or with the end."""
         ...
 
-    async def write(self, piece: bytes) -> None:
-        """*piece* goes out in one write; returns when there is room for more."""
+    def write(self, piece: bytes) -> None:
+        """*piece* of the body goes out; to HEAD none does."""
         ...
 
-    async def finish(self) -> None:
-        """The body is complete."""
+    def finish(self, piece: bytes = b"") -> None:
+        """The body is complete; *piece* is its last, and leaves in one write with the end."""
+        ...
+
+    def interrupt(self) -> None:
+        """The task that serves it is cancelled."""
+        ...
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        """*callback* is called once, as soon as `is_full` is False; never when the client leaves before that."""
         ...

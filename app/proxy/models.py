@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import parse_qs
 
-from app.access.permissions import may_use, require_all_resources
+from app.access.permissions import Permissions, require_all_resources
 from app.domain.errors import (
     GatewayError,
     ModelNotFound,
@@ -24,10 +24,10 @@ from app.protocol.headers import header
 from app.protocol.models import ModelEntry, anthropic_model_list, deleted, model_list, model_object
 from app.proxy.attempts import Attempts
 from app.proxy.call import Call
-from app.proxy.deadlines import deadlines
 from app.proxy.source import Source
 from app.routing.catalogue import Catalogue
 from app.routing.finder import FIRST_ROUND_SECONDS, RouteFinder
+from app.upstreams.deadlines import deadlines
 from app.upstreams.discovery import DiscoveredModel, parse_model
 from app.upstreams.model_requests import model_request
 from app.upstreams.upstream import Upstream
@@ -46,6 +46,7 @@ class ModelDesk:
         finder: RouteFinder,
         attempts: Attempts,
         *,
+        permissions: Permissions,
         now: Callable[[], float],
         on_deleted: Callable[[], None],
     ) -> None:
@@ -53,6 +54,7 @@ class ModelDesk:
         self._catalogue = catalogue
         self._finder = finder
         self._attempts = attempts
+        self._permissions = permissions
         self._now = now
         self._on_deleted = on_deleted
 
@@ -64,7 +66,7 @@ class ModelDesk:
         entries = [
             entry
             for entry, route in self._listed(call.pin)
-            if may_use(call.principal, route, self._upstreams)
+            if self._permissions.may_use(call.principal, route)
         ]
         if header(call.client.headers, b"anthropic-version") is not None:
             return anthropic_model_list(entries)
@@ -132,7 +134,7 @@ class ModelDesk:
             route = await self._finder.find(name, operation=call.operation, pin=call.pin)
         except ModelNotFound:
             raise no_such_model(name) from None
-        if not may_use(call.principal, route, self._upstreams):
+        if not self._permissions.may_use(call.principal, route):
             raise no_such_model(name)
         return route
 
@@ -172,9 +174,8 @@ class ModelDesk:
             upstream, request, limits, exchange, capability=exchange.endpoint
         )
         try:
-            async with limits.until_done():
-                source = Source(answer, self._now, limit=upstream.entry.max_json_bytes)
-                return await source.rest(b"")
+            source = Source(answer, self._now, limit=upstream.entry.max_json_bytes)
+            return await source.rest(b"")
         finally:
             await answer.response.aclose()
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
-from app.access.permissions import may_use
+from app.access.permissions import Permissions
 from app.domain.errors import (
     ClientGone,
     GatewayError,
@@ -25,15 +25,15 @@ from app.domain.exchange import Exchange
 from app.domain.outcome import Outcome
 from app.domain.principal import Principal
 from app.domain.routes import Route
-from app.protocol.headers import HeaderList, header
+from app.protocol.headers import HeaderList
 from app.protocol.requests import read_chat_request
 from app.protocol.targets import Target, path_text, read_target
 from app.proxy.attempts import Attempts
 from app.proxy.call import Call
 from app.proxy.client_connection import ClientConnection
-from app.proxy.in_flight import InFlight
+from app.proxy.in_flight import InFlight, stopped
 from app.proxy.models import ModelDesk
-from app.proxy.off_loop import off_loop
+from app.proxy.off_loop import LARGE_BYTES, off_loop
 from app.proxy.relay import ChatRelay
 from app.proxy.reply import Reply
 from app.proxy.settlement import Settlement
@@ -43,8 +43,7 @@ from app.upstreams.chat_request import ChatOptions
 from app.upstreams.upstream import Upstream
 
 _PIN_HEADER = b"x-mindgate-upstream"
-_CLIENT_ID_HEADERS = (b"x-client-request-id", b"x-request-id")  # contract B13
-_LONGEST_CLIENT_ID = 127  # both fit into one field of the log
+_LONGEST_CLIENT_ID = 127  # contract B13; both fit into one field of the log
 _UNKNOWN = "unknown"  # the endpoint of a path or method that there is not
 
 
@@ -66,6 +65,7 @@ class Steps:
     upstreams: Mapping[str, Upstream]
     keys: KeyCheck
     finder: RouteFinder
+    permissions: Permissions
     attempts: Attempts
     relay: ChatRelay
     models: ModelDesk
@@ -88,7 +88,8 @@ class Pipeline:
         }
 
     async def serve(self, client: ClientConnection, request_id: str) -> None:
-        """*client* has its reply and the exchange is settled, whatever happened."""
+        """*client* has its reply and the exchange is settled, whatever happened. Raises CancelledError when the one
+        who cancels this task is not the drain."""
         target = read_target(client.path, self._steps.upstreams)
         exchange = self._exchange(client, request_id, target)
         reply = Reply(client, exchange, self._now)
@@ -102,11 +103,11 @@ class Pipeline:
         method = "GET" if client.method == "HEAD" else client.method
         capabilities = target.endpoint.capabilities if target.endpoint else {}
         return Exchange(
-            request_id=request_id,
-            method=client.method,
-            endpoint=capabilities.get(method, _UNKNOWN),
-            received_at=self._now(),
-            client_request_id=_client_ids(client.headers),
+            request_id,
+            client.method,
+            capabilities.get(method, _UNKNOWN),
+            self._now(),
+            _client_ids(client.named),
         )
 
     async def _guarded(
@@ -114,37 +115,58 @@ class Pipeline:
     ) -> None:
         try:
             await self._line(client, target, exchange, reply)
-            exchange.outcome = exchange.outcome or Outcome.COMPLETE
         except GatewayError as error:
-            await self._fail(client, exchange, reply, error)
+            self._fail(client, exchange, reply, error)
         except asyncio.CancelledError:
-            # The client left, and its connection cancelled us; or the server stops without waiting any longer.
-            exchange.outcome = Outcome.CLIENT_GONE if client.is_gone else Outcome.SHUTDOWN
-            exchange.status = exchange.status or 499
-            raise
+            if not self._is_ours(client, exchange, reply):
+                raise
         except Exception:  # noqa: BLE001 the one catch-all: logged whole, answered as F49, settled
             self._log.exception("internal error", request_id=exchange.request_id)
-            await self._fail(client, exchange, reply, InternalError())
+            self._fail(client, exchange, reply, InternalError())
 
-    async def _fail(
+    def _is_ours(self, client: ClientConnection, exchange: Exchange, reply: Reply) -> bool:
+        """Who cancelled this task: True when the drain did, whose error is the reply then; else the client left, or
+        the loop is closing."""
+        if client.is_gone or not self._steps.in_flight.has_expired:
+            exchange.outcome = Outcome.CLIENT_GONE if client.is_gone else Outcome.SHUTDOWN
+            exchange.status = exchange.status or 499
+            return False
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        if (
+            exchange.outcome is None
+        ):  # else the reply is complete, and only its last bytes are on their way
+            self._fail(client, exchange, reply, stopped())
+        return True
+
+    def _fail(
         self, client: ClientConnection, exchange: Exchange, reply: Reply, error: GatewayError
     ) -> None:
         self._steps.settlement.note_failure(exchange, error)
         if isinstance(error, ClientGone) or client.is_gone:
             exchange.status = exchange.status or error.status
             return
-        await reply.failure(error)
+        reply.failure(error)
 
     async def _line(
         self, client: ClientConnection, target: Target, exchange: Exchange, reply: Reply
     ) -> None:
         serve = self._served.get(exchange.endpoint, self._unsupported)
-        self._check_path(client, target, exchange)
-        async with self._steps.in_flight.exchange():
-            principal = self._steps.keys.authenticate(client.headers)
+        if target.provider is not None or exchange.endpoint == _UNKNOWN:
+            self._check_path(client, target, exchange)
+        steps = self._steps
+        steps.in_flight.enter(client)
+        try:
+            principal = steps.keys.authenticate(client.headers)
             exchange.principal = principal.name
-            pin = target.pin or header(client.headers, _PIN_HEADER) or None
+            pin = target.pin or client.named.get(_PIN_HEADER, b"").decode("latin-1") or None
             await serve(Call(client, target, pin, principal, exchange, reply))
+            exchange.outcome = Outcome.COMPLETE
+            if client.is_full:
+                await _room(client)
+        finally:
+            steps.in_flight.leave(client)
 
     def _check_path(self, client: ClientConnection, target: Target, exchange: Exchange) -> None:
         """Raises UnknownUrl (F20) or MethodNotAllowed (F21), with or without a key (contract A9)."""
@@ -176,9 +198,13 @@ class Pipeline:
             )
 
     async def _chat(self, call: Call) -> None:
-        self._check_provider(call.target)
+        if call.target.provider is not None:
+            self._check_provider(call.target)
         body = await call.client.read_body()
-        chat = await off_loop(len(body), read_chat_request, body)
+        if len(body) > LARGE_BYTES:
+            chat = await off_loop(len(body), read_chat_request, body)
+        else:
+            chat = read_chat_request(body)
         call.exchange.model_requested, call.exchange.stream = chat.model, chat.stream
         route = await self._route(call, chat.model)
         options = ChatOptions(call.client.headers, call.exchange.request_id, call.target.provider)
@@ -186,13 +212,13 @@ class Pipeline:
         await self._steps.relay.relay(answer, chat, call.exchange, call.reply)
 
     async def _models(self, call: Call) -> None:
-        await call.reply.whole(await self._steps.models.listing(call))
+        call.reply.whole(await self._steps.models.listing(call))
 
     async def _model(self, call: Call) -> None:
-        await call.reply.whole(await self._steps.models.describe(call, _model_name(call)))
+        call.reply.whole(await self._steps.models.describe(call, _model_name(call)))
 
     async def _delete_model(self, call: Call) -> None:
-        await call.reply.whole(await self._steps.models.delete(call, _model_name(call)))
+        call.reply.whole(await self._steps.models.delete(call, _model_name(call)))
 
     async def _unsupported(self, call: Call) -> NoReturn:
         """Upstreams U1: a known route that nothing here serves."""
@@ -204,14 +230,24 @@ class Pipeline:
     async def _route(self, call: Call, name: str) -> Route:
         """Who serves *name* for this caller. One answer for unknown and forbidden (contract F14)."""
         route = await self._steps.finder.find(name, operation=call.operation, pin=call.pin)
-        if not may_use(call.principal, route, self._steps.upstreams):
+        if not self._steps.permissions.may_use(call.principal, route):
             raise unknown_model(name)
         return route
 
 
-def _client_ids(headers: HeaderList) -> str:
-    given = (header(headers, name) for name in _CLIENT_ID_HEADERS)
-    return " ".join(one[:_LONGEST_CLIENT_ID] for one in given if one)
+async def _room(client: ClientConnection) -> None:
+    """Returns when *client* has taken most of its reply: one that leaves before that is gone, not served."""
+    taken = asyncio.Event()
+    client.when_room(taken.set)
+    await taken.wait()
+
+
+def _client_ids(named: Mapping[bytes, bytes]) -> str:
+    own, request = named.get(b"x-client-request-id"), named.get(b"x-request-id")
+    if own is None and request is None:
+        return ""
+    given = [one[:_LONGEST_CLIENT_ID].decode("latin-1") for one in (own, request) if one]
+    return " ".join(given)
 
 
 def _hint(path: str) -> str:

@@ -7,7 +7,6 @@ turned into the other (contract H13, H14).
 """
 
 from collections.abc import Callable
-from contextlib import aclosing
 
 from app.domain.configuration import StreamOptions
 from app.domain.errors import (
@@ -19,7 +18,7 @@ from app.domain.errors import (
 from app.domain.exchange import Exchange
 from app.protocol.answer_rules import AnswerUnusable
 from app.protocol.chat_answer import Answer as WholeAnswer
-from app.protocol.chat_answer import read_answer
+from app.protocol.chat_answer import plain_answer, read_answer
 from app.protocol.chat_fold import ChatFold
 from app.protocol.chat_stream import (
     ChatStream,
@@ -32,13 +31,15 @@ from app.protocol.headers import response_headers
 from app.protocol.requests import ChatRequest
 from app.protocol.sse import KEEP_ALIVE
 from app.proxy.attempts import Answer
-from app.proxy.off_loop import off_loop
+from app.proxy.live_stream import LiveStream
+from app.proxy.off_loop import LARGE_BYTES, off_loop
 from app.proxy.reply import Reply
 from app.proxy.source import Source
 from app.upstreams.bodies import too_large
 from app.upstreams.minds_thoughts import is_not_ready
 from app.upstreams.refusals import refusal_of_ok_error
 
+_JSON = b"application/json"
 _NOT_READY_SECONDS = 10.0  # upstreams M-A6
 
 
@@ -60,24 +61,37 @@ class ChatRelay:
         self, answer: Answer, chat: ChatRequest, exchange: Exchange, reply: Reply
     ) -> None:
         """*answer* reaches the client and is closed. Raises the typed error of whatever came in between."""
-        async with aclosing(answer.response), answer.deadlines.until_done():
-            reply.relayed = response_headers(answer.response.headers)
+        reply.relayed = response_headers(answer.response.headers)
+        try:
             if chat.stream:
                 await self._stream(answer, chat, exchange, reply)
             else:
                 await self._whole(answer, exchange, reply)
+        except BaseException:
+            await answer.response.aclose()
+            raise
+        answer.response.release()
 
     async def _whole(self, answer: Answer, exchange: Exchange, reply: Reply) -> None:
-        source = Source(answer, self._now, limit=answer.upstream.entry.max_json_bytes)
-        first = await source.wait()
-        if is_event_stream(source.content_type, first):
-            found = await self._folded(answer, exchange, source, first)
+        body = (
+            answer.response.whole() if answer.content_type == _JSON and not answer.coding else None
+        )
+        if body is not None:
+            found = await self._read(answer, exchange, body)
         else:
-            found = await self._read(answer, exchange, await source.rest(first))
+            found = await self._waited_for(answer, exchange)
         exchange.upstream_first_at = self._now()
         _refuse_unready(answer, found.body)
         exchange.usage = found.usage
-        await reply.whole(found.body)
+        reply.whole(found.body)
+
+    async def _waited_for(self, answer: Answer, exchange: Exchange) -> WholeAnswer:
+        """An answer that comes in pieces, or as a stream."""
+        source = Source(answer, self._now, limit=answer.upstream.entry.max_json_bytes)
+        first = await source.wait()
+        if is_event_stream(answer.content_type.decode("latin-1"), first):
+            return await self._folded(answer, exchange, source, first)
+        return await self._read(answer, exchange, await source.rest(first))
 
     async def _folded(
         self, answer: Answer, exchange: Exchange, source: Source, first: bytes
@@ -112,23 +126,20 @@ class ChatRelay:
         )
         first = await self._next(source, stream, reply)
         exchange.upstream_first_at = self._now()
-        if not is_event_stream(source.content_type, first):
+        if not is_event_stream(answer.content_type.decode("latin-1"), first):
             body = await self._gathered(answer, source, stream, reply, first)
             await self._answer_as_events(answer, chat, exchange, reply, body, stream.id)
             return
-        frames = stream.feed(first) if first else stream.finish(clean=True)
-        while True:
-            if frames or stream.heard:
-                source.first_event_seen()
-            if frames:
-                await reply.events(frames)
+        live = LiveStream(
+            answer, stream, reply, options=self._options, opener=source.opener, now=self._now
+        )
+        try:
+            last = await live.run(first)
+        finally:
             exchange.usage, exchange.dropped_events = stream.usage, stream.dropped_events
-            if stream.ended:
-                break
-            frames = await self._frames(source, stream, reply)
         if stream.fault is not None:
             raise _unusable(answer, exchange, stream.fault.reason, stream.fault.data)
-        await reply.end_of_stream()
+        reply.end_of_stream(last)
 
     async def _gathered(
         self, answer: Answer, source: Source, stream: ChatStream, reply: Reply, first: bytes
@@ -145,16 +156,6 @@ class ChatRelay:
             raise too_large(answer.upstream.name, answer.upstream.entry.max_json_bytes)
         return b"".join(pieces)
 
-    async def _frames(self, source: Source, stream: ChatStream, reply: Reply) -> bytes:
-        """What the next bytes of the upstream are for the client; its end is for the stream to
-        judge (upstreams S10).
-        """
-        try:
-            piece = await self._next(source, stream, reply)
-        except UpstreamDisconnected:
-            return stream.finish(clean=False)
-        return stream.feed(piece) if piece else stream.finish(clean=True)
-
     async def _next(self, source: Source, stream: ChatStream, reply: Reply) -> bytes:
         """The upstream's next bytes; while it is silent the client hears that the line is alive
         (contract J7, J8, J10).
@@ -169,9 +170,9 @@ class ChatRelay:
                 return piece
             now = self._now()
             if now >= noop_at and reply.has_begun:
-                await reply.events(stream.noop())
+                reply.events(stream.noop())
             elif now >= heartbeat_at:
-                await reply.comment(KEEP_ALIVE)
+                reply.comment(KEEP_ALIVE)
 
     async def _answer_as_events(
         self,
@@ -189,11 +190,19 @@ class ChatRelay:
         for frames in stream_of_answer(
             found.body, include_usage=chat.include_usage, identity=identity, said_id=said_id
         ):
-            await reply.events(frames)
-        await reply.end_of_stream()
+            reply.events(frames)
+        reply.end_of_stream()
 
     async def _read(self, answer: Answer, exchange: Exchange, body: bytes) -> WholeAnswer:
-        rules, identity = answer.upstream.rules, self._identity(exchange)
+        limit = answer.upstream.entry.max_json_bytes
+        if len(body) > limit:
+            raise too_large(answer.upstream.name, limit)
+        rules = answer.upstream.rules
+        if len(body) <= LARGE_BYTES and rules.answer_filter is None:
+            plain = plain_answer(body)
+            if plain is not None:
+                return plain
+        identity = self._identity(exchange)
         try:
             return await off_loop(len(body), read_answer, body, rules=rules, identity=identity)
         except AnswerUnusable as unusable:

@@ -18,7 +18,7 @@ from app.domain.errors import (
 )
 from app.domain.exchange import Exchange
 from app.domain.outcome import Outcome
-from app.telemetry.logs import Log, exchange_line
+from app.telemetry.logs import Log
 from app.telemetry.metrics import Metrics
 
 # The first row that fits; an UpstreamDisconnected after the head is a cut stream, before it an upstream's error.
@@ -60,7 +60,7 @@ class Settlement:
         now = self._now()
         exchange.outcome = exchange.outcome or Outcome.INTERNAL_ERROR
         self._metrics.end(exchange, now)
-        self._log.info("exchange", **exchange_line(exchange, now))
+        self._log.exchange(exchange, now)
 
 
 def outcome_of(error: GatewayError, *, was_asked: bool) -> Outcome:

@@ -1,31 +1,27 @@
-"""An upstream's body as the relay reads it: unpacked, and never waited for longer than the
-deadlines allow (reliability R5).
+"""
+An upstream's body as the relay reads it piece by piece: unpacked, and never waited for longer than the deadlines
+allow (reliability R5). A stream that has begun is not read but poured: `live_stream`.
 """
 
 from collections.abc import Callable
 
-from app.protocol.headers import header
 from app.proxy.attempts import Answer
-from app.upstreams.bodies import BodyTooLarge, Opener, too_large
+from app.upstreams.bodies import Opener
 
 _UNBOUNDED = 1 << 40  # a stream is bounded by event and by time, not in all
 
 
 class Source:
-    """Reads one answer. *limit*: the largest body in bytes; None for a stream."""
+    """Reads one answer. *limit*: the largest body in bytes; None for a stream. *opener*: what unpacks it."""
+
+    __slots__ = ("_answer", "_has_begun", "_now", "_waiting_since", "opener")
 
     def __init__(self, answer: Answer, now: Callable[[], float], *, limit: int | None) -> None:
+        self.opener = Opener(answer.coding, limit=limit or _UNBOUNDED, name=answer.upstream.name)
         self._answer = answer
         self._now = now
-        self._limit = limit
-        self._opener = Opener(answer.response, limit=limit or _UNBOUNDED, name=answer.upstream.name)
         self._has_begun = False  # True from the first event on
         self._waiting_since: float | None = None  # for the piece to come; None while nobody waits
-
-    @property
-    def content_type(self) -> str:
-        """The answer's content type as it came, "" when it has none."""
-        return header(self._answer.response.headers, b"content-type") or ""
 
     def first_event_seen(self) -> None:
         """The first-byte deadline is met; from now on the idle one counts."""
@@ -37,22 +33,28 @@ class Source:
         Raises UpstreamTimeout (first_byte, idle), UpstreamDisconnected, UpstreamMalformed.
         """
         limits = self._answer.deadlines
+        now = self._now()
         if self._waiting_since is None:
             # Not since the last piece: while the client was slow nothing was read, and nobody was silent (R4).
-            self._waiting_since = self._now()
+            self._waiting_since = now
         idle_at = self._waiting_since + limits.idle_seconds
-        remaining = (idle_at if self._has_begun else limits.first_byte_at) - self._now()
+        remaining = (idle_at if self._has_begun else limits.first_byte_at) - now
         piece = await self._answer.response.read(min(patience_seconds, remaining))
         if piece is None:
             if remaining <= patience_seconds:
                 raise limits.idle_passed() if self._has_begun else limits.first_byte_passed()
             return None
         self._waiting_since = None
-        return self._opened(piece) if piece else piece
+        if piece:
+            return self.opener.open(piece) or None  # a packed piece may hold nothing yet
+        return piece
 
     async def rest(self, first: bytes) -> bytes:
         """*first* and all that follows it, whole. Raises what `next` raises, and UpstreamMalformed above the limit."""
-        pieces = [first]
+        piece = await self.wait()
+        if not piece:
+            return first
+        pieces = [first, piece]
         while piece := await self.wait():
             pieces.append(piece)
         return b"".join(pieces)
@@ -62,11 +64,5 @@ class Source:
         while True:
             piece = await self.next(float("inf"))
             if piece is not None:
-                self.first_event_seen()
+                self._has_begun = True
                 return piece
-
-    def _opened(self, piece: bytes) -> bytes | None:
-        try:
-            return self._opener.open(piece) or None  # a packed piece may hold nothing yet
-        except BodyTooLarge:
-            raise too_large(self._answer.upstream.name, self._limit or 0) from None

@@ -15,9 +15,10 @@ from app.upstreams.upstream import Upstream
 
 
 class Catalogue:
-    """The entries of every upstream. *awaited*: the upstreams that have not been asked once yet."""
+    """The entries of every upstream. *version* grows whenever what it says may have changed."""
 
     def __init__(self, upstreams: Iterable[Upstream]) -> None:
+        self.version = 0
         self._listed = {upstream.name: _listed(upstream) for upstream in upstreams}
         self._entries: dict[str, Mapping[str, DiscoveredModel]] = dict(self._listed)
         self._paths: dict[str, str] = {}
@@ -45,6 +46,7 @@ class Catalogue:
 
     def asked(self, upstream: str) -> None:
         """*upstream* was asked, whatever came of it."""
+        self.version += 1
         self._awaited.discard(upstream)
         if not self._awaited:
             self._all_asked.set()

@@ -14,8 +14,14 @@ FIRST_ROUND_SECONDS = (
 )
 
 
+_MOST_REMEMBERED = 1024
+
+
 class RouteFinder:
-    """Resolves names. *on_unknown* is told of a name that nobody has."""
+    """Resolves names. *on_unknown* is told of a name that nobody has.
+
+    What was found is remembered until a catalogue changes: the table is asked once for a name, not once for a request.
+    """
 
     def __init__(
         self, table: RoutingTable, catalogue: Catalogue, on_unknown: Callable[[], None]
@@ -23,13 +29,26 @@ class RouteFinder:
         self.table = table
         self._catalogue = catalogue
         self._on_unknown = on_unknown
+        self._found: dict[tuple[str, str, str | None], Route] = {}
+        self._version = catalogue.version
 
     async def find(self, name: str, *, operation: Operation, pin: str | None) -> Route:
         """The Route of *name*. Raises what `RoutingTable.resolve` raises."""
-        if not self.table.is_settled(name, pin):
+        if self._version != self._catalogue.version or len(self._found) > _MOST_REMEMBERED:
+            self._found.clear()
+            self._version = self._catalogue.version
+        route = self._found.get((name, operation.capability, pin))
+        return route or await self._resolved(name, operation, pin)
+
+    async def _resolved(self, name: str, operation: Operation, pin: str | None) -> Route:
+        is_settled = self.table.is_settled(name, pin)
+        if not is_settled:
             await self._catalogue.first_round(FIRST_ROUND_SECONDS)
         try:
-            return self.table.resolve(name, operation=operation, pin=pin)
+            route = self.table.resolve(name, operation=operation, pin=pin)
         except ModelNotFound:
             self._on_unknown()
             raise
+        if self._version == self._catalogue.version:
+            self._found[name, operation.capability, pin] = route
+        return route

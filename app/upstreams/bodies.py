@@ -9,46 +9,46 @@ import asyncio
 import zlib
 
 from app.domain.errors import UpstreamMalformed
-from app.protocol.headers import header
+from app.protocol.headers import named
 from app.upstreams.client import UpstreamResponse
 
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _FOREVER = 3600.0  # the caller bounds the wait; a silent hour is just asked again
 
 
-class BodyTooLarge(ValueError):
-    """A body went past its bound."""
-
-
 class Opener:
-    """Opens one body piece by piece, whatever it was packed with."""
+    """Opens one body piece by piece, whatever it was packed with, within *limit* bytes in all.
 
-    def __init__(self, response: UpstreamResponse, *, limit: int, name: str) -> None:
-        coding = (header(response.headers, b"content-encoding") or "identity").strip().lower()
-        if coding not in ("identity", "", "gzip", "x-gzip", "deflate"):
+    *is_packed* False: each piece is already what it holds.
+    """
+
+    __slots__ = ("_left", "_limit", "_name", "_unpack", "is_packed")
+
+    def __init__(self, coding: bytes, *, limit: int, name: str) -> None:
+        """*coding*: the answer's content-encoding as it came, b"" where it has none."""
+        coding = coding.strip().lower()
+        if coding not in (b"", b"identity", b"gzip", b"x-gzip", b"deflate"):
             raise UpstreamMalformed(
-                f"Upstream '{name}' compressed its answer with '{coding[:40]}' although none was asked for."
+                f"Upstream '{name}' compressed its answer with '{coding[:40].decode('latin-1')}' "
+                "although none was asked for."
             )
-        self._left = limit
+        self._left = self._limit = limit
         self._name = name
-        self._unpack = None if coding in ("identity", "") else zlib.decompressobj(_GZIP_OR_ZLIB)
+        self.is_packed = coding not in (b"", b"identity")
+        self._unpack = zlib.decompressobj(_GZIP_OR_ZLIB) if self.is_packed else None
 
     def open(self, piece: bytes) -> bytes:
-        """What *piece* holds. Raises BodyTooLarge, and UpstreamMalformed for a broken packing."""
-        if self._unpack is None:
-            return self._counted(piece)
-        try:
-            opened = self._unpack.decompress(piece, self._left + 1)
-        except zlib.error:
-            raise UpstreamMalformed(
-                f"Upstream '{self._name}' sent a compressed answer that cannot be opened."
-            ) from None
-        return self._counted(opened)
-
-    def _counted(self, piece: bytes) -> bytes:
+        """What *piece* holds. Raises UpstreamMalformed above the limit and for a broken packing."""
+        if self._unpack is not None:
+            try:
+                piece = self._unpack.decompress(piece, self._left + 1)
+            except zlib.error:
+                raise UpstreamMalformed(
+                    f"Upstream '{self._name}' sent a compressed answer that cannot be opened."
+                ) from None
         self._left -= len(piece)
         if self._left < 0:
-            raise BodyTooLarge
+            raise too_large(self._name, self._limit)
         return piece
 
 
@@ -62,7 +62,8 @@ def too_large(name: str, limit: int) -> UpstreamMalformed:
 async def read_whole(response: UpstreamResponse, *, limit: int, name: str) -> bytes:
     """All of the body. Raises what `read` raises, and UpstreamMalformed for a body above *limit* bytes. The caller
     bounds the wait."""
-    opener = Opener(response, limit=limit, name=name)
+    coding = named(response.headers).get(b"content-encoding", b"")
+    opener = Opener(coding, limit=limit, name=name)
     pieces: list[bytes] = []
     while True:
         piece = await response.read(_FOREVER)
@@ -71,7 +72,4 @@ async def read_whole(response: UpstreamResponse, *, limit: int, name: str) -> by
             continue
         if not piece:
             return b"".join(pieces)
-        try:
-            pieces.append(opener.open(piece))
-        except BodyTooLarge:
-            raise too_large(name, limit) from None
+        pieces.append(opener.open(piece))

@@ -4,26 +4,25 @@ A client's chat completion as one upstream wants it (upstreams G1 to G5).
 Every change is a splice into the bytes received; a body that needs none leaves as it came, the very same object.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from app.domain.errors import InvalidRequest, unknown_model
 from app.protocol.headers import HeaderList, request_headers
+from app.protocol.lossless import literal
 from app.protocol.members import Member, Span, elements, members
 from app.protocol.requests import ChatRequest
 from app.protocol.splicing import Splice, removal, spliced
 from app.upstreams.client import UpstreamRequest
 from app.upstreams.openmind_providers import ProviderTarget, provider_of
-from app.upstreams.upstream import Upstream
+from app.upstreams.upstream import ChatEdits, Upstream
 
-_USAGE = b'"stream_options":{"include_usage":true}'
+_USAGE = b'"stream_options":{"include_usage":true},'
 _INCLUDE = b'"include_usage":true'
-_OLD_LIMIT, _NEW_LIMIT = "max_tokens", "max_completion_tokens"
+_DEVELOPER, _SYSTEM = b'"developer"', b'"system"'
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PreparedChat:
     """A request ready to be sent. *dropped*: members removed (contract D16). *usage_added*: the gateway asked for it.
 
@@ -36,7 +35,7 @@ class PreparedChat:
     usage_added: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ChatOptions:
     """What else shapes the request: the client's headers, our id, an OpenMind provider that the path named, and
     whether this upstream takes `stream_options`."""
@@ -58,29 +57,23 @@ def prepare_chat(
             code="unsupported_parameter",
             param="n",
         )
-    dropped = _dropped(upstream, chat, options)
+    dropped = _dropped(upstream.edits, chat, options)
     asks = (
         chat.stream
-        and upstream.asks_usage
+        and upstream.edits.asks_usage
         and options.stream_options
-        and "stream_options" not in upstream.entry.drop
         and not chat.include_usage
     )
-    splices = [
-        *_model_splice(chat, target.model),
-        *removal(chat.body, list(chat.members), frozenset(dropped)),
-        *_renames(upstream, chat, dropped),
-        *_roles(upstream, chat, target.provider),
-        *(_usage_splice(chat, dropped) if asks else ()),
-    ]
+    splices = _splices(upstream, chat, target, dropped)
+    if asks:
+        splices += _usage_splices(chat)
     request = UpstreamRequest(
-        method="POST",
-        url=upstream.url(upstream.chat_path.replace("{provider}", quote(target.provider, safe=""))),
-        headers=_headers(upstream, options),
-        body=spliced(chat.body, splices),
+        upstream.chat_head(target.provider),
+        _headers(upstream, options),
+        spliced(chat.body, splices) if splices else chat.body,
     )
-    lost = tuple(dict.fromkeys((*chat.dropped, *dropped)))
-    return PreparedChat(request, target.model, lost, usage_added=asks)
+    lost = tuple(dict.fromkeys((*chat.dropped, *dropped))) if chat.dropped else dropped
+    return PreparedChat(request, target.model, lost, asks)
 
 
 def provider_target(
@@ -107,39 +100,46 @@ def provider_target(
     return target
 
 
-def _dropped(upstream: Upstream, chat: ChatRequest, options: ChatOptions) -> tuple[str, ...]:
-    present = {member.name for member in chat.members}
-    names = [name for name in upstream.entry.drop if name in present and name != "model"]
-    if not options.stream_options and "stream_options" in present:
+def _dropped(edits: ChatEdits, chat: ChatRequest, options: ChatOptions) -> tuple[str, ...]:
+    names = [name for name in edits.drops if name in chat.members]
+    if not options.stream_options and "stream_options" in chat.members:
         names.append("stream_options")
-    for name in upstream.dialect.drops_when_true:
-        member = chat.member(name)
+    for name in edits.drops_when_true:
+        member = chat.members.find(name)
         if member is not None and _text(chat, member.value) == b"true":
             names.append(name)
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys(names)) if names else ()
 
 
-def _model_splice(chat: ChatRequest, model: str) -> Iterator[Splice]:
-    member = chat.member("model")
-    if member is not None and model != chat.model:
-        yield _replace(member.value, json.dumps(model, ensure_ascii=False).encode())
+def _splices(
+    upstream: Upstream, chat: ChatRequest, target: ProviderTarget, dropped: tuple[str, ...]
+) -> list[Splice]:
+    """Every change but the question for usage."""
+    splices: list[Splice] = []
+    if target.model != chat.model:
+        splices += _model_splice(chat, target.model)
+    if dropped:
+        splices += removal(chat.body, list(chat.members), frozenset(dropped))
+    if upstream.edits.renames:
+        splices += _renames(upstream.edits.renames, chat, dropped)
+    if not _keeps_developer(upstream, target.provider) and _DEVELOPER in chat.body:
+        splices += _roles(chat)
+    return splices
 
 
-def _renames(upstream: Upstream, chat: ChatRequest, dropped: tuple[str, ...]) -> Iterator[Splice]:
-    present = {member.name for member in chat.members}
-    for old, new in _rename_table(upstream).items():
-        member = chat.member(old)
-        if member is not None and new not in present and old not in dropped:
-            yield Splice(member.start, _name_end(chat.body, member), json.dumps(new).encode())
+def _model_splice(chat: ChatRequest, model: str) -> list[Splice]:
+    member = chat.members.find("model")
+    return [_replace(member.value, literal(model))] if member is not None else []
 
 
-def _rename_table(upstream: Upstream) -> Mapping[str, str]:
-    wanted = upstream.entry.max_tokens_name or upstream.dialect.max_tokens_name
-    table = {
-        _OLD_LIMIT: {_NEW_LIMIT: _OLD_LIMIT},
-        _NEW_LIMIT: {_OLD_LIMIT: _NEW_LIMIT},
-    }.get(wanted, {})
-    return {**table, **upstream.entry.rename}
+def _renames(
+    renames: Mapping[str, str], chat: ChatRequest, dropped: tuple[str, ...]
+) -> Iterator[Splice]:
+    for old, new in renames.items():
+        if old in chat.members and new not in chat.members and old not in dropped:
+            member = chat.members.find(old)
+            if member is not None:
+                yield Splice(member.start, _name_end(chat.body, member), literal(new))
 
 
 def _name_end(body: bytes, member: Member) -> int:
@@ -147,53 +147,42 @@ def _name_end(body: bytes, member: Member) -> int:
     return body.rindex(b'"', member.start, member.value.start) + 1
 
 
-def _roles(upstream: Upstream, chat: ChatRequest, provider: str) -> Iterator[Splice]:
-    wanted = upstream.entry.developer_role or (
-        "keep" if provider == "openai" else upstream.dialect.developer_role
-    )
-    messages = chat.member("messages")
-    if wanted == "keep" or messages is None or b"developer" not in chat.body:
-        return
-    if chat.body[messages.value.start] != ord("["):
+def _keeps_developer(upstream: Upstream, provider: str) -> bool:
+    usual = "keep" if provider == "openai" else upstream.dialect.developer_role
+    return (upstream.entry.developer_role or usual) == "keep"
+
+
+def _roles(chat: ChatRequest) -> Iterator[Splice]:
+    messages = chat.members.find("messages")
+    if messages is None or chat.body[messages.value.start] != ord("["):
         return
     for element in elements(chat.body, messages.value.start):
         if chat.body[element.start] == ord("{"):
             for member in members(chat.body, element.start):
-                if member.name == "role" and _text(chat, member.value) == b'"developer"':
-                    yield _replace(member.value, b'"system"')
+                if member.name == "role" and _text(chat, member.value) == _DEVELOPER:
+                    yield _replace(member.value, _SYSTEM)
 
 
-def _usage_splice(chat: ChatRequest, dropped: tuple[str, ...]) -> Iterator[Splice]:
-    member = chat.member("stream_options")
-    if member is None or "stream_options" in dropped:
-        first = chat.members[0]
-        yield Splice(first.start, first.start, _USAGE + b",")
-    elif _text(chat, member.value) == b"null":
-        yield _replace(member.value, b"{" + _INCLUDE + b"}")
-    else:
-        yield from _usage_inside(chat, member)
-
-
-def _usage_inside(chat: ChatRequest, options: Member) -> Iterator[Splice]:
-    inner = list(members(chat.body, options.value.start))
-    present = next((member for member in inner if member.name == "include_usage"), None)
+def _usage_splices(chat: ChatRequest) -> list[Splice]:
+    member = chat.members.find("stream_options")
+    if member is None:
+        first = chat.body.index(b'"')  # where the first member begins
+        return [Splice(first, first, _USAGE)]
+    if _text(chat, member.value) == b"null":
+        return [_replace(member.value, b"{" + _INCLUDE + b"}")]
+    inner = list(members(chat.body, member.value.start))
+    present = next((one for one in inner if one.name == "include_usage"), None)
     if present is not None:
-        yield _replace(present.value, b"true")
-    else:
-        comma = b"," if inner else b""
-        start = options.value.start + 1
-        yield Splice(start, start, _INCLUDE + comma)
+        return [_replace(present.value, b"true")]
+    start = member.value.start + 1
+    return [Splice(start, start, _INCLUDE + b"," if inner else _INCLUDE)]
 
 
 def _headers(upstream: Upstream, options: ChatOptions) -> HeaderList:
     passed = request_headers(options.client_headers, openai_family=upstream.dialect.openai_headers)
-    own = {name for name, _ in upstream.headers}
-    return [
-        *((name, value) for name, value in passed if name not in own),
-        *upstream.headers,
-        (b"content-type", b"application/json"),
-        (b"x-request-id", options.request_id.encode()),
-    ]
+    fields = [one for one in passed if one[0] not in upstream.own_headers]
+    fields.append((b"x-request-id", options.request_id.encode()))
+    return fields
 
 
 def _replace(span: Span, replacement: bytes) -> Splice:

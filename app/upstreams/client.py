@@ -1,27 +1,49 @@
 """
 The one seam between the gateway and an upstream's socket.
 
-A `Sender` sends one request and hands back the response's head; the body is then read piece by piece. Who
-sends (httpx2's connection pool today) is decided in `main`; everything above this file knows only these
-types. Failures are the typed errors of `app.domain.errors`, never a library's.
+A `Sender` sends one request and hands back the response's head; the body is then read piece by piece, or poured
+into a sink as it comes. Two keep this contract, and one suite of tests holds both to it: `wire_sender`, and
+`httpx_sender` for an upstream behind a proxy or with HTTP/2. Who sends is decided in `main`; everything above this
+file knows only these types. Failures are the typed errors of `app.domain.errors`, never a library's.
 """
 
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from app.domain.errors import GatewayError
 from app.protocol.headers import HeaderList
+from app.upstreams.deadlines import Deadlines
+from app.wire.requests import RequestHead, Upload
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UpstreamRequest:
-    """One request, complete. *url* is absolute. *repeatable*: may be sent again when a reused connection died
-    before a byte of the answer came (reliability R6, contract G9). Its `repr` holds neither secrets nor content."""
+    """One request, complete.
 
-    method: str
-    url: str = field(repr=False)
-    headers: HeaderList = field(repr=False)
-    body: bytes = field(default=b"", repr=False)
+    *head*: prepared once, wherever it can be. *headers*: this request's own fields beside it; framing is the sender's.
+    *deadlines*: the response's head must have come by the first-byte one and all of it by the total one, or
+    UpstreamTimeout is raised; None leaves the wait to the caller. *repeatable*: may be sent again when a reused
+    connection died before a byte of the answer came (reliability R6, contract G9); an `Upload` never is.
+    Its `repr` holds neither secrets nor content.
+    """
+
+    head: RequestHead
+    headers: HeaderList = field(default_factory=list, repr=False)
+    body: bytes | Upload = field(default=b"", repr=False)
+    deadlines: Deadlines | None = field(default=None, repr=False)
     repeatable: bool = True
+
+
+class BodySink(Protocol):
+    """Takes a response's body as it comes. Neither method may raise."""
+
+    def take(self, piece: bytes) -> None:
+        """The next bytes, never empty."""
+        ...
+
+    def end(self, failure: GatewayError | None) -> None:
+        """The body is over: complete, or by *failure*. Called once, and nothing after it."""
+        ...
 
 
 class UpstreamResponse(Protocol):
@@ -37,16 +59,43 @@ class UpstreamResponse(Protocol):
         """The head's fields in order, repetitions kept."""
         ...
 
+    def whole(self) -> bytes | None:
+        """The whole body, where all of it has come and none was read; None where it has to be waited for."""
+        ...
+
     async def read(self, patience_seconds: float) -> bytes | None:
         """The next bytes of the body; b"" at its clean end; None when *patience_seconds* passed without any.
 
-        After None the response is still readable. Raises UpstreamDisconnected when the body was cut and
-        UpstreamMalformed when its framing is broken.
+        After None the response is still readable. Raises UpstreamDisconnected when the body was cut,
+        UpstreamMalformed when its framing is broken, UpstreamTimeout past the total deadline.
         """
         ...
 
+    def pour(self, sink: BodySink) -> None:
+        """From now on *sink* is handed what comes, as it comes; what is here already, before this returns.
+
+        `read` is not called any more. The failures that `read` raises reach `sink.end`.
+        """
+        ...
+
+    def pause(self) -> None:
+        """While poured: nothing more is read until `resume`; a piece that was read already may still come."""
+        ...
+
+    def resume(self) -> None:
+        """Reading goes on."""
+        ...
+
+    def release(self) -> None:
+        """The answer is over as far as anyone cares: what still comes of it is discarded, within bounds of size and
+        time, so that its connection may serve again. Nothing is handed to anyone after this."""
+        ...
+
     async def aclose(self) -> None:
-        """The response is given up or read to its end; an unread rest closes its connection at once."""
+        """The response is given up or read to its end; an unread rest closes its connection at once.
+
+        Nothing is handed to anyone after this. A second call, or one after `release`, does nothing.
+        """
         ...
 
 
@@ -54,9 +103,12 @@ class Sender(Protocol):
     """Sends requests to one upstream over connections it keeps."""
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
-        """The response's head. The caller bounds the wait; cancelling closes the connection.
+        """The response's head. Cancelling closes the connection, before this returns.
 
-        Raises UpstreamUnreachable, UpstreamDisconnected, UpstreamMalformed, UpstreamTimeout.
+        An answer may come before an `Upload` has ended: what is left of the upload is then not sent, and the
+        connection does not serve again.
+        Raises UpstreamUnreachable, UpstreamDisconnected, UpstreamMalformed, UpstreamTimeout, Overloaded (no
+        connection became free in time); and whatever an `Upload`'s own iterator raises.
         """
         ...
 

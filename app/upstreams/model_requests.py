@@ -12,6 +12,7 @@ from app.upstreams.client import Sender, UpstreamRequest
 from app.upstreams.discovery import DiscoveredModel, parse_models
 from app.upstreams.refusals import refusal
 from app.upstreams.upstream import Upstream
+from app.wire.requests import RequestHead
 
 _ABSENT = (404, 405)
 _PAGE_SIZE = 100  # upstreams 4.5
@@ -80,8 +81,7 @@ async def _list(
 
 
 async def _get(upstream: Upstream, sender: Sender, url: str) -> tuple[int, bytes]:
-    request = UpstreamRequest("GET", url, [(b"accept", b"application/json"), *upstream.headers])
-    response = await sender.send(request)
+    response = await sender.send(UpstreamRequest(_head(upstream, "GET", url)))
     try:
         return response.status, await read_whole(
             response, limit=upstream.entry.max_json_bytes, name=upstream.name
@@ -103,13 +103,13 @@ def model_request(
     upstream: Upstream, method: str, model: str, *, list_path: str, request_id: str
 ) -> UpstreamRequest:
     """GET or DELETE of one model below *list_path*; a DELETE is never repeated (upstreams G7)."""
+    url = upstream.url(f"{list_path.rstrip('/')}/{quote(model, safe='')}")
     return UpstreamRequest(
-        method,
-        upstream.url(f"{list_path.rstrip('/')}/{quote(model, safe='')}"),
-        [
-            (b"accept", b"application/json"),
-            *upstream.headers,
-            (b"x-request-id", request_id.encode()),
-        ],
+        _head(upstream, method, url),
+        [(b"x-request-id", request_id.encode())],
         repeatable=method == "GET",
     )
+
+
+def _head(upstream: Upstream, method: str, url: str) -> RequestHead:
+    return RequestHead(method, url, [(b"accept", b"application/json"), *upstream.headers])

@@ -6,6 +6,7 @@ OpenMind has no list of its models and wants the provider in the path, so the ga
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.upstreams.discovery import DiscoveredModel
 
@@ -19,8 +20,7 @@ class Provider:
     further: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderTarget:
+class ProviderTarget(NamedTuple):
     """Where a model is asked for: the provider in the path, and the name in the body."""
 
     provider: str
@@ -84,12 +84,24 @@ TABLE: Mapping[str, Provider] = {
     ),
 }
 
+# A name is looked up with every request, and not searched for. No name stands in two rows.
+_SEED = frozenset(name for row in TABLE.values() for name in row.listed)
+_CATALOGUES: Mapping[str, frozenset[str]] = {
+    "seed": _SEED,
+    "extended": _SEED.union(*(row.further for row in TABLE.values())),
+}
+_OWNERS = {name: owner for owner, row in TABLE.items() for name in (*row.listed, *row.further)}
+_PREFIXES = sorted(
+    ((prefix, owner) for owner, row in TABLE.items() for prefix in row.prefixes),
+    key=lambda pair: len(pair[0]),
+    reverse=True,
+)
 _TAKES_SLASHES = "openrouter"  # O-P1, rule 4
 
 
 def claims(name: str) -> bool:
     """True when a bare *name* begins with a prefix that OpenMind claims (architecture 5)."""
-    return any(name.startswith(prefix) for prefix, _ in _prefixes(tuple(TABLE)))
+    return any(name.startswith(prefix) for prefix, _ in _PREFIXES)
 
 
 def provider_of(
@@ -105,7 +117,7 @@ def provider_of(
     *name*: without the upstream's own prefix. *providers*: those that are in use. The rest is the entry's settings.
     """
     provider = model_providers.get(name)
-    if provider is None and ("/" in name or name in _listed(catalogue, models, model_providers)):
+    if provider is None and ("/" in name or name in (models or _CATALOGUES[catalogue])):
         # A name with a slash may always be asked for (rule 4), a bare one only where it is listed (contract K8).
         provider = _exact(name, providers)
     if provider is not None:
@@ -164,19 +176,12 @@ def _catalogue(catalogue: str) -> Iterator[str]:
 
 def _exact(name: str, providers: Collection[str]) -> str | None:
     """The provider whose row of the table has *name*."""
-    rows = ((provider, TABLE[provider]) for provider in TABLE if provider in providers)
-    return next((p for p, row in rows if name in row.listed or name in row.further), None)
+    owner = _OWNERS.get(name)
+    return owner if owner in providers else None
 
 
 def _longest_prefix(name: str, providers: Collection[str]) -> str | None:
-    hits = [
-        (len(prefix), owner) for prefix, owner in _prefixes(providers) if name.startswith(prefix)
-    ]
-    return max(hits)[1] if hits else None
-
-
-def _prefixes(providers: Collection[str]) -> Iterator[tuple[str, str]]:
-    for provider, row in TABLE.items():
-        if provider in providers:
-            for prefix in row.prefixes:
-                yield prefix, provider
+    for prefix, owner in _PREFIXES:
+        if owner in providers and name.startswith(prefix):
+            return owner
+    return None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import SecretStr
 
@@ -19,15 +19,38 @@ from app.protocol.headers import HeaderList
 from app.upstreams.dialect import DIALECTS, Dialect
 from app.upstreams.fourminds_events import fourminds_rules
 from app.upstreams.minds_thoughts import minds_rules
+from app.wire.requests import RequestHead
 
 MissingFinish = Literal["accept", "error"]
 USER_AGENT = "Mozilla/5.0 (compatible; Mindgate/{version})"  # upstreams G3
 
+_OLD_LIMIT, _NEW_LIMIT = "max_tokens", "max_completion_tokens"
+_LIMIT_RENAMES = {_OLD_LIMIT: {_NEW_LIMIT: _OLD_LIMIT}, _NEW_LIMIT: {_OLD_LIMIT: _NEW_LIMIT}}
+
+
+@dataclass(frozen=True, slots=True)
+class ChatEdits:
+    """What changes in a chat body on its way to an upstream (upstreams G5).
+
+    *drops*: members removed, *drops_when_true*: only if they are true. *renames*: old name → new. *asks_usage*: for a
+    stream, `stream_options.include_usage` is added where the client did not (contract I11).
+    """
+
+    drops: tuple[str, ...]
+    drops_when_true: tuple[str, ...]
+    renames: Mapping[str, str]
+    asks_usage: bool
+
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """An upstream ready to be asked. *models_paths*: where its list may be, in the order to try."""
+    """An upstream ready to be asked.
 
+    *name*: in the configuration. *models_paths*: where its list may be, in the order to try. *own_headers*: the names
+    of *headers*, which win over a client's.
+    """
+
+    name: str
     entry: UpstreamEntry
     dialect: Dialect
     base_url: str
@@ -36,14 +59,11 @@ class Upstream:
     timeouts: Timeouts
     rules: AnswerRules
     capabilities: Mapping[str, Support]
-    asks_usage: bool
+    edits: ChatEdits
+    own_headers: frozenset[bytes]
     headers: HeaderList = field(repr=False)  # these two hold secrets
     query: str = field(repr=False)
-
-    @property
-    def name(self) -> str:
-        """Its name in the configuration."""
-        return self.entry.name
+    _chat_heads: dict[str, RequestHead] = field(default_factory=dict, repr=False, compare=False)
 
     def supports(self, capability: str) -> bool:
         """True when it has *capability* in any form."""
@@ -60,6 +80,23 @@ class Upstream:
         url = path if "://" in path else self.base_url + path
         joined = "&".join(part for part in (query, self.query) if part)
         return f"{url}?{joined}" if joined else url
+
+    def chat_head(self, provider: str = "") -> RequestHead:
+        """What every chat request to it begins with; *provider*: the one in its path, "" where there is none.
+
+        Prepared once per provider that is in use.
+        """
+        head = self._chat_heads.get(provider)
+        if head is None:
+            head = self._new_chat_head(provider)
+            if not provider or provider in self.entry.providers:
+                self._chat_heads[provider] = head
+        return head
+
+    def _new_chat_head(self, provider: str) -> RequestHead:
+        path = self.chat_path.replace("{provider}", quote(provider, safe=""))
+        fields = [*self.headers, (b"content-type", b"application/json")]
+        return RequestHead("POST", self.url(path), fields)
 
     def secrets(self) -> tuple[str, ...]:
         """What may stand in no reply and no log line: its credentials, and its host (contract F11)."""
@@ -78,7 +115,9 @@ def prepare(entry: UpstreamEntry, defaults: Timeouts, version: str) -> Upstream:
     base_url = _base_url(base_url, dialect, append_v1=entry.append_v1)
     missing_finish = entry.missing_finish or (generation.missing_finish if generation else "error")
     chat_path, models_paths = _paths(entry, dialect, base_url)
+    headers = _headers(entry, dialect, version)
     return Upstream(
+        name=entry.name,
         entry=entry,
         dialect=dialect,
         base_url=base_url,
@@ -87,8 +126,9 @@ def prepare(entry: UpstreamEntry, defaults: Timeouts, version: str) -> Upstream:
         timeouts=_timeouts(defaults, dialect.timeouts, entry.timeouts),
         rules=_rules(entry, missing_finish),
         capabilities={**dialect.capabilities, **entry.capabilities},
-        asks_usage=generation.asks_usage if generation else dialect.asks_usage,
-        headers=_headers(entry, dialect, version),
+        edits=_edits(entry, dialect, asks=(generation or dialect).asks_usage),
+        own_headers=frozenset(name for name, _ in headers),
+        headers=headers,
         query=urlencode({name: _text(value) for name, value in entry.query.items()}),
     )
 
@@ -124,6 +164,16 @@ def _rules(entry: UpstreamEntry, missing_finish: MissingFinish) -> AnswerRules:
     if entry.dialect == "minds":
         return minds_rules(thoughts=entry.thoughts, missing_finish=missing_finish)
     return OPENAI_RULES
+
+
+def _edits(entry: UpstreamEntry, dialect: Dialect, *, asks: bool) -> ChatEdits:
+    limit = entry.max_tokens_name or dialect.max_tokens_name
+    return ChatEdits(
+        drops=tuple(name for name in dict.fromkeys(entry.drop) if name != "model"),
+        drops_when_true=dialect.drops_when_true,
+        renames={**_LIMIT_RENAMES.get(limit, {}), **entry.rename},
+        asks_usage=asks and "stream_options" not in entry.drop,
+    )
 
 
 def _timeouts(defaults: Timeouts, dialect: TimeoutOverrides, entry: TimeoutOverrides) -> Timeouts:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.access.permissions import may_use, require_all_resources
+from app.access.permissions import Permissions, require_all_resources
 from app.domain.errors import PermissionDenied
 from app.domain.principal import Principal
 from app.domain.routes import Deployment, Route
@@ -72,7 +72,7 @@ DEFAULTED = route("anything at all", "local/anything at all")
     ],
 )
 def test_may_a_key_use_it(models, asked, may):
-    assert may is may_use(Principal("k", models), asked, UPSTREAMS)
+    assert may is Permissions(UPSTREAMS).may_use(Principal("k", models), asked)
 
 
 def test_f17_only_a_key_for_all_resources_touches_what_others_made():
@@ -82,3 +82,15 @@ def test_f17_only_a_key_for_all_resources_touches_what_others_made():
         require_all_resources(Principal("k", resources="own"))
 
     assert (403, "insufficient_permissions") == (caught.value.status, caught.value.code)
+
+
+def test_what_is_remembered_is_bounded_and_stays_right():
+    permissions = Permissions(UPSTREAMS)
+    key = Principal("k", ("gpt-*",))
+
+    for number in range(10_000):
+        name = f"gpt-{number}" if number % 2 else f"llama-{number}"
+        asked = route(name, f"openmind/{name}")
+        assert [bool(number % 2)] * 2 == [permissions.may_use(key, asked) for _ in range(2)]
+
+    assert len(permissions._known) <= 4096

@@ -1,5 +1,6 @@
 """Whatever is wrong is one line that names the source, the key, the fault and what would be right."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -174,6 +175,45 @@ IN_FILE = [
         "mindgate.yaml: upstreams.local.base_url: must end before /chat/completions;"
         " the gateway adds the route's path",
         id="a base URL is not the whole endpoint",
+    ),
+    pytest.param(
+        local("proxy: 'ftp://proxy.example'"),
+        "mindgate.yaml: upstreams.local.proxy: must begin with http://, https://, socks5:// or socks5h://",
+        id="a proxy speaks HTTP or SOCKS5",
+    ),
+    pytest.param(
+        local("proxy: 'http://'"),
+        "mindgate.yaml: upstreams.local.proxy: is not a proxy's URL such as"
+        " http://proxy.example.com:3128",
+        id="a proxy has a host",
+    ),
+    pytest.param(
+        local("proxy: 'http://proxy.example:99999'"),
+        "mindgate.yaml: upstreams.local.proxy: is not a proxy's URL such as"
+        " http://proxy.example.com:3128",
+        id="a proxy has a possible port",
+    ),
+    pytest.param(
+        local("proxy: 'http://proxy.example/v1'"),
+        "mindgate.yaml: upstreams.local.proxy: must end behind the port",
+        id="a proxy has no path",
+    ),
+    pytest.param(
+        local(f"proxy: 'socks5://{'u' * 256}@proxy.example'"),
+        "mindgate.yaml: upstreams.local.proxy: must not hold a user or password of more than"
+        " 255 characters",
+        id="a user that SOCKS cannot say",
+    ),
+    pytest.param(
+        local("http2: true"),
+        "mindgate.yaml: upstreams.local.http2: is agreed on in the TLS handshake, so base_url must"
+        " begin with https://",
+        id="no HTTP/2 without TLS",
+    ),
+    pytest.param(
+        local("max_connection_age_seconds: 0"),
+        "mindgate.yaml: upstreams.local.max_connection_age_seconds: must be more than 0",
+        id="a connection that is too old at once",
     ),
     pytest.param(
         "upstreams: {v1: {base_url: 'https://example.com'}}",
@@ -626,3 +666,12 @@ def test_a_broken_line_of_dotenv_is_refused_with_its_number(folder):
         load(folder, dotenv="MINDS_API_KEY=mk\n'oops\n")
 
     assert f"{folder}/.env: line 2: is not of the form NAME=value" == str(caught.value)
+
+
+def test_http2_without_its_package_says_how_to_get_it(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h2", None)
+
+    assert (
+        "mindgate.yaml: upstreams.local.http2: needs a package more; run: pip install 'mindgate[http2]'"
+        == message(folder, "upstreams: {local: {base_url: 'https://a.example', http2: true}}")
+    )

@@ -45,7 +45,7 @@ def test_every_field_of_an_upstream_arrives(folder):
           local:
             dialect: openai
             api_key: k
-            base_url: http://127.0.0.1:1/v1?api-version=2&empty=
+            base_url: https://127.0.0.1:1/v1?api-version=2&empty=
             auth: {header: api-key}
             headers: {x-a: b}
             query: {c: d}
@@ -61,11 +61,14 @@ def test_every_field_of_an_upstream_arrives(folder):
             max_json_mb: 0.5
             max_connections: 7
             keepalive_seconds: 0
+            max_connection_age_seconds: 60
+            proxy: "socks5://me:secret@proxy.example:1080"
+            http2: true
             append_v1: false
     """
     [entry] = load(folder, text).upstreams
 
-    assert "http://127.0.0.1:1/v1" == entry.base_url
+    assert "https://127.0.0.1:1/v1" == entry.base_url
     assert {"api-version": "2", "empty": "", "c": "d"} == shown(entry.query)
     assert {"x-a": "b"} == shown(entry.headers)
     assert Credential("api-key", "") == entry.credential
@@ -83,6 +86,11 @@ def test_every_field_of_an_upstream_arrives(folder):
         entry.max_json_bytes,
         entry.max_connections,
         entry.keepalive_seconds,
+    )
+    assert (60, SecretStr("socks5://me:secret@proxy.example:1080"), True) == (
+        entry.max_connection_age_seconds,
+        entry.proxy,
+        entry.http2,
     )
     assert (False, "me", ("llama-*", "exact")) == (entry.append_v1, entry.user_agent, entry.models)
 

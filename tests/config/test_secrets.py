@@ -148,6 +148,7 @@ def test_the_schemas_secrets_are_these():
         "server.metrics_token",
         "upstreams.NAME.api_key",
         "upstreams.NAME.headers.NAME",
+        "upstreams.NAME.proxy",
         "upstreams.NAME.query.NAME",
         "keys[].key",
         "storage.url",
@@ -164,6 +165,7 @@ def test_a_configuration_shows_no_secret(folder):
             api_key: "{CANARY}"
             headers: {{x-tenant: "{CANARY}"}}
             query: {{code: "{CANARY}"}}
+            proxy: "http://me:{CANARY}@proxy.example:3128"
         keys: [{{name: ci, key: "{CANARY}-gateway-key"}}]
         storage: {{url: "postgresql://u:{CANARY}@127.0.0.1/db"}}
         redis: {{url: "redis://:{CANARY}@127.0.0.1"}}

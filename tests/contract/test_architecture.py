@@ -26,9 +26,10 @@ CALLERS = {
     "app.access.permissions": {"app.proxy.pipeline", "app.proxy.models"},
     "app.upstreams.chat_request": {"app.proxy.pipeline", "app.proxy.attempts"},
     "app.upstreams.httpx_sender": set(),  # everyone else knows the seam alone
+    "app.upstreams.wire_sender": set(),
     "app.access.authenticator": set(),  # the pipeline declares what it needs of it
     "app.edge.data_plane": set(),
-    "app.simulators.server": {"app.cli.presentation"},
+    "app.simulators.server": {"app.cli.simulated"},
 }
 
 

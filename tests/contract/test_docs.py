@@ -31,7 +31,7 @@ from app.domain.outcome import Outcome
 from app.domain.usage import Usage
 from app.protocol.endpoints import find_endpoint
 from app.proxy.attempts import reason_of
-from app.telemetry.logs import exchange_line
+from app.telemetry.exchange_line import exchange_line
 from app.telemetry.metrics import Metrics
 from app.upstreams.dialect import DIALECTS
 from app.upstreams.openmind_providers import TABLE

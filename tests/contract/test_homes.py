@@ -24,7 +24,7 @@ HOMES: dict[str, set[str]] = {
     "httptools": {"wire", "edge"},
     "httpx2": {"upstreams", "cli"},
     "httpcore2": {"upstreams"},
-    "msgspec": {"protocol", "upstreams", "proxy", "edge", "routing"},
+    "msgspec": {"protocol", "upstreams", "proxy", "edge", "routing", "telemetry"},
     "pydantic": {"config", "api"},
     "pydantic_core": {"config", "api"},
     "pydantic_settings": {"config"},

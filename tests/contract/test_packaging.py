@@ -122,6 +122,7 @@ def test_tests_run_against_the_versions_that_users_install():
     [
         pytest.param("runtime", project()["project"]["dependencies"], id="runtime"),
         pytest.param("dev", project()["dependency-groups"]["dev"], id="dev"),
+        pytest.param("dev", project()["project"]["optional-dependencies"]["http2"], id="http2"),
         pytest.param("build", project()["dependency-groups"]["build"], id="build group"),
         pytest.param("build", project()["build-system"]["requires"], id="build backend"),
     ],
@@ -167,7 +168,20 @@ def test_everything_imported_is_declared():
 
 
 @pytest.mark.parametrize(
-    "target", ["help", "install", "run", "test", "check", "format", "lock", "clean"]
+    "target",
+    [
+        "help",
+        "install",
+        "run",
+        "test",
+        "check",
+        "format",
+        "lock",
+        "clean",
+        "bench",
+        "bench-peers",
+        "fuzz",
+    ],
 )
 def test_make_has_the_target_and_help_explains_it(target):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")

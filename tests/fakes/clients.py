@@ -1,10 +1,12 @@
 """A client in memory: keeps the contract of `app.proxy.client_connection` without a socket."""
 
-from app.protocol.headers import HeaderList
+from collections.abc import Callable
+
+from app.protocol.headers import HeaderList, named
 
 
 class FakeClient:
-    """One request and what came back. *writes*: every piece as it was written."""
+    """One request and what came back. *writes*: every piece as it was written. *is_full* is the test's to set."""
 
     def __init__(
         self,
@@ -17,32 +19,55 @@ class FakeClient:
     ) -> None:
         self.method, self.path, self.query = method, path, query
         self.headers: HeaderList = headers or []
+        self.named = named(self.headers)
         self.is_gone = False
+        self.was_interrupted = False
+        self.is_full = False
         self.head_sent = False
         self.is_finished = False
         self.status = 0
+        self.length: int | None = None
         self.reply_headers: HeaderList = []
         self.writes: list[bytes] = []
         self._body = body
+        self._when_room: Callable[[], None] | None = None
 
     async def read_body(self) -> bytes:
         return self._body
 
-    async def start(self, status: int, headers: HeaderList) -> None:
+    def start(self, status: int, fields: bytes, length: int | None) -> None:
         if self.head_sent:
             raise AssertionError("two heads")
         self.head_sent = True
-        self.status, self.reply_headers = status, headers
+        self.status, self.length = status, length
+        lines = fields.removesuffix(b"\r\n").split(b"\r\n")
+        pairs = [line.partition(b": ") for line in lines]
+        self.reply_headers = [(name, value) for name, _, value in pairs]
 
-    async def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes) -> None:
         if not self.head_sent or self.is_finished:
             raise AssertionError("a write outside the body")
         self.writes.append(piece)
 
-    async def finish(self) -> None:
+    def finish(self, piece: bytes = b"") -> None:
         if not self.head_sent or self.is_finished:
             raise AssertionError("an end outside the body")
+        if piece:
+            self.write(piece)
         self.is_finished = True
+
+    def interrupt(self) -> None:
+        self.was_interrupted = True
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        self._when_room = callback
+
+    def has_room(self) -> None:
+        """The client has taken what it was sent."""
+        self.is_full = False
+        callback, self._when_room = self._when_room, None
+        if callback is not None:
+            callback()
 
     def header(self, name: bytes) -> bytes | None:
         """The one header called *name*; None when there is none."""

@@ -17,7 +17,7 @@ from app.main.demo import demo_configuration
 from app.main.gateway import Gateway, build
 from app.main.serving import _listener, base_url
 from app.simulators.server import Simulators
-from app.telemetry.logs import make_log
+from app.telemetry.logs import Log, make_log
 
 KEY = "sk-test-0123456789abcdef"
 OTHER_KEY = "sk-test-fedcba9876543210"
@@ -32,6 +32,7 @@ class RunningGateway:
     gateway: Gateway
     server: uvicorn.Server
     log: io.StringIO
+    gateway_log: Log
     simulators: Simulators | None = None
     headers: dict[str, str] = field(default_factory=lambda: {"authorization": f"Bearer {KEY}"})
 
@@ -41,6 +42,7 @@ class RunningGateway:
 
     def lines(self, event: str = "exchange") -> list[dict[str, Any]]:
         """The log's lines called *event*, oldest first."""
+        self.gateway_log.flush()
         rows = [json.loads(line) for line in self.log.getvalue().splitlines()]
         return [row for row in rows if row["event"] == event]
 
@@ -54,7 +56,8 @@ async def running(
     server_options = replace(configuration.server, port=0)
     configuration = replace(configuration, server=server_options, log_format="json")
     listener = _listener(configuration)
-    gateway = build(configuration, make_log("json", log))
+    gateway_log = make_log("json", log)
+    gateway = build(configuration, gateway_log)
     server = make_server(
         gateway.app,
         host=configuration.server.host,
@@ -63,17 +66,22 @@ async def running(
         drain_seconds=configuration.server.drain_seconds,
     )
     root = base_url(listener).removesuffix("/v1")
-    async with asyncio.TaskGroup() as group:
-        # Without uvicorn's signal handlers: the test's own runner keeps those.
-        serving = group.create_task(server._serve([listener]))
-        while not server.started:
-            if serving.done():
-                raise RuntimeError(f"the gateway did not start: {log.getvalue()}")
-            await asyncio.sleep(0)
-        try:
-            yield RunningGateway(root, listener.getsockname()[1], gateway, server, log, simulators)
-        finally:
-            server.should_exit = True  # uvicorn closes the listener
+    with gateway_log:
+        async with asyncio.TaskGroup() as group:
+            # Without uvicorn's signal handlers: the test's own runner keeps those.
+            serving = group.create_task(server._serve([listener]))
+            while not server.started:
+                if serving.done():
+                    raise RuntimeError(f"the gateway did not start: {log.getvalue()}")
+                await asyncio.sleep(0)
+            try:
+                port = listener.getsockname()[1]
+                yield RunningGateway(root, port, gateway, server, log, gateway_log, simulators)
+            finally:
+                server.should_exit = True  # uvicorn closes the listener
+                await asyncio.wait(
+                    [serving]
+                )  # cancelled, it would leave it open, and the loop for ever
 
 
 def with_keys(configuration: Configuration, *keys: KeyEntry) -> Configuration:

@@ -7,10 +7,11 @@ is a sequence of steps; a test sets `script`, or `answer` where several requests
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
@@ -43,12 +44,16 @@ Step = bytes | Pause | asyncio.Event | End
 
 @dataclass(eq=False)
 class Seen:
-    """One request as it came. *gone*: set when its peer ended the connection before the script was done."""
+    """One request as it came. *gone*: set when its peer ended the connection before the script was done.
+
+    *late_bytes*: how much of its body came after it was answered.
+    """
 
     connection: int
     head: bytes
     body: bytes
     arrived_at: float
+    late_bytes: int = 0
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     gone_at: float | None = None
 
@@ -71,9 +76,14 @@ class Seen:
 
 
 class ScriptedUpstream:
-    """Listens on a loopback port. *greeting*: steps to take on a new connection, before any request."""
+    """Listens on a loopback port, behind TLS with *tls*. *greeting*: steps to take on a new connection, before any
+    request. *answers_heads*: a request is answered as soon as its head is there; *reads_on* False: and nothing more
+    is read on its connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.tls = tls
+        self.answers_heads = False
+        self.reads_on = True
         self.script: Sequence[Step] = ()
         self.answer: Callable[[Seen], Iterable[Step]] = lambda _: self.script
         self.greeting: Sequence[Step] = ()
@@ -82,12 +92,14 @@ class ScriptedUpstream:
         self.port = 0
         self.group: asyncio.TaskGroup
         self.open: set[_Connection] = set()
+        self.opened = asyncio.Event()
         self.closed = asyncio.Event()  # one of them
         self._arrived = asyncio.Event()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        scheme, host = ("https", "localhost") if self.tls else ("http", "127.0.0.1")
+        return f"{scheme}://{host}:{self.port}/v1"
 
     def tell(self, *script: Step) -> None:
         """From now on every request gets *script*, on connections of their own; what was seen is forgotten."""
@@ -105,6 +117,29 @@ class ScriptedUpstream:
                 await self._arrived.wait()
         return self.seen[number - 1]
 
+    async def all_gone(self) -> None:
+        """No connection is open any more."""
+        async with asyncio.timeout(SECONDS):
+            while self.open:
+                self.closed.clear()
+                await self.closed.wait()
+
+    def say(self, data: bytes) -> None:
+        """*data* leaves on each open connection, whatever its script is at."""
+        for connection in self.open:
+            connection.transport.write(data)
+
+    def read_on(self) -> None:
+        """Whatever is not read any more is read again; a close is seen behind what came before it."""
+        self.reads_on = True
+        for connection in self.open:
+            connection.transport.resume_reading()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What was said and not taken, beyond what the kernel holds."""
+        return sum(one.transport.get_write_buffer_size() for one in self.open)
+
     def arrived(self, seen: Seen) -> None:
         self.seen.append(seen)
         self._arrived.set()
@@ -115,7 +150,8 @@ class _Connection(asyncio.Protocol):
         self.upstream = upstream
         upstream.connections += 1
         self.number = upstream.connections
-        self.buffer = b""
+        self.buffer = bytearray()
+        self.coming: Seen | None = None  # its head is there, its body not yet
         self.current: Seen | None = None
         self.task: asyncio.Task[None] | None = None
         self.is_over = False  # we ended it ourselves
@@ -127,6 +163,7 @@ class _Connection(asyncio.Protocol):
         else:
             self.transport = transport
         self.upstream.open.add(self)
+        self.upstream.opened.set()
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.upstream.greeting:
@@ -134,18 +171,45 @@ class _Connection(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
+        if self.current is not None and self.upstream.answers_heads:
+            self.current.late_bytes += len(data)
+            return
         self.buffer += data
-        head, mark, rest = self.buffer.partition(b"\r\n\r\n")
-        if not mark:
+        seen = self.coming = self.coming or self._next_head()
+        if seen is None:
             return
-        seen = Seen(self.number, head + mark, b"", asyncio.get_running_loop().time())
+        body = bytes(self.buffer) if self.upstream.answers_heads else self._body_of(seen)
+        if body is None:
+            return
+        if not self.upstream.reads_on:
+            self.transport.pause_reading()
+        seen.body = body
+        self.coming, self.current = None, seen
+        self.upstream.arrived(seen)
+        self._start(self.upstream.answer(seen))
+
+    def _next_head(self) -> Seen | None:
+        end = self.buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return None
+        head = bytes(self.buffer[: end + 4])
+        del self.buffer[: end + 4]
+        return Seen(self.number, head, b"", asyncio.get_running_loop().time())
+
+    def _body_of(self, seen: Seen) -> bytes | None:
+        """The body of *seen*, taken from the buffer; None until it is all there."""
+        if seen.header("transfer-encoding") == "chunked":
+            if not self.buffer.endswith(LAST_CHUNK):
+                return None
+            body = unchunked(bytes(self.buffer))
+            self.buffer.clear()
+            return body
         length = int(seen.header("content-length") or 0)
-        if len(rest) < length:
-            return
-        self.buffer = rest[length:]
-        self.current = replace(seen, body=rest[:length])
-        self.upstream.arrived(self.current)
-        self._start(self.upstream.answer(self.current))
+        if len(self.buffer) < length:
+            return None
+        body = bytes(self.buffer[:length])
+        del self.buffer[:length]
+        return body
 
     @override
     def eof_received(self) -> bool:
@@ -198,11 +262,11 @@ class _Connection(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def scripted() -> AsyncIterator[ScriptedUpstream]:
+async def scripted(tls: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedUpstream]:
     """An upstream to be told what to send, every connection of it closed at the end."""
-    upstream = ScriptedUpstream()
+    upstream = ScriptedUpstream(tls)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Connection(upstream), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: _Connection(upstream), "127.0.0.1", 0, ssl=tls)
     upstream.port = server.sockets[0].getsockname()[1]
     async with asyncio.TaskGroup() as upstream.group:
         try:
@@ -211,10 +275,7 @@ async def scripted() -> AsyncIterator[ScriptedUpstream]:
             server.close()
             for connection in list(upstream.open):
                 connection.abort()
-            async with asyncio.timeout(SECONDS):
-                while upstream.open:
-                    upstream.closed.clear()
-                    await upstream.closed.wait()
+            await upstream.all_gone()
     await server.wait_closed()
 
 
@@ -264,6 +325,18 @@ LAST_CHUNK = b"0\r\n\r\n"
 def chunked(data: bytes) -> bytes:
     """*data* as one HTTP chunk."""
     return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def unchunked(data: bytes) -> bytes:
+    """What the chunks of *data* hold together."""
+    pieces: list[bytes] = []
+    at = 0
+    while at < len(data):
+        end = data.index(b"\r\n", at)
+        size = int(data[at:end], 16)
+        pieces.append(data[end + 2 : end + 2 + size])
+        at = end + 2 + size + 2
+    return b"".join(pieces)
 
 
 def sse(stream: bytes) -> bytes:

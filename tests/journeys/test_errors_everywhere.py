@@ -376,16 +376,20 @@ async def test_b3_a_401_is_sent_before_the_body_is_read(
         pytest.param(request("POST", "/healthz", b"x" * 100_000), id="r3 the control plane"),
     ],
 )
-async def test_r3_a_kept_connection_serves_the_next_request_after_an_error(
+async def test_r3_after_an_error_the_connection_serves_the_next_request_or_says_that_it_will_not(
     gateway: RunningGateway, sent: bytes
 ) -> None:
     async with connected(gateway) as client:
         await client.send(sent)
         failed = await client.reply()
+        assert failed.status >= 400
+        if failed.header("connection") == "close":  # a large body that nobody reads is on its way
+            assert len(sent) > 64 * 1024
+            assert await client.is_closed()
+            return
         await client.send(chat("sim-gpt"))
         served = await client.reply()
 
-    assert failed.status >= 400
     assert served.status == 200
 
 

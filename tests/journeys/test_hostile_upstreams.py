@@ -640,7 +640,6 @@ async def test_s22_an_upstreams_codes_make_no_new_series(
 _TICK = 0.01  # the loop's clock counts in milliseconds
 _SLACK = 2.0  # a slow computer; the other deadlines are ten times as long
 _DRIP = [step for byte in head(200, {"x": "y" * 500}) for step in (bytes([byte]), Pause(0.02))]
-_INTERIM = [step for _ in range(400) for step in (head(103), Pause(0.01))]
 _LIVE = [step for _ in range(400) for step in (chunked(SECOND), Pause(0.01))]
 
 
@@ -651,7 +650,6 @@ _LIVE = [step for _ in range(400) for step in (chunked(SECOND), Pause(0.01))]
         pytest.param("first", True, (End.HOLD,), id="first byte: silence, stream"),
         pytest.param("first", False, _DRIP, id="first byte: a dripped head, json"),
         pytest.param("first", True, _DRIP, id="first byte: a dripped head, stream"),
-        pytest.param("first", False, _INTERIM, id="first byte: endless 1xx"),
         pytest.param("first", True, (sse_head(), End.HOLD), id="first byte: a head, no event"),
         pytest.param(
             "first",

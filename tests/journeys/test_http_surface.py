@@ -724,6 +724,62 @@ async def test_f10_what_is_no_http_has_the_envelope_too(gateway: RunningGateway)
     assert is_envelope(reply)
 
 
+MODELS = b"GET /v1/models HTTP/1.1\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(MODELS + b"\r\n", id="s1 no host"),
+        pytest.param(MODELS + b"host: a\r\nhost: a\r\n\r\n", id="s1 two hosts"),
+        pytest.param(MODELS + b"host: a/x?y=\r\n\r\n", id="s1 no name of a host"),
+        pytest.param(b"GET /v1/models\r\n\r\n", id="f6 http/0.9"),
+        pytest.param(MODELS.replace(b"1.1", b"2.0") + b"host: a\r\n\r\n", id="f4 http/2.0"),
+        pytest.param(
+            MODELS.replace(b"1.1", b"1.0") + b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            id="s2 a coding on http/1.0",
+        ),
+        pytest.param(
+            MODELS + b"host: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            id="s2 two codings",
+        ),
+        pytest.param(b"GET http://b/v1/models HTTP/1.1\r\nhost: a\r\n\r\n", id="s1 two names"),
+        pytest.param(b"GET /v1/models#x HTTP/1.1\r\nhost: a\r\n\r\n", id="s4 a fragment"),
+    ],
+)
+async def test_b6_what_could_be_read_in_two_ways_is_refused_before_anyone_is_asked(
+    gateway: RunningGateway, sent: bytes
+) -> None:
+    lines = len(gateway.lines())
+    async with connected(gateway) as client:
+        await client.send(sent + request("GET", "/v1/models"))
+        reply = await client.reply()
+
+        assert (400, "close") == (reply.status, reply.header("connection"))
+        assert is_envelope(reply)
+        assert await client.is_closed()
+    assert lines == len(gateway.lines())
+
+
+async def test_f7_a_key_in_the_trailers_is_none(gateway: RunningGateway) -> None:
+    body = chat_body("sim-gpt")
+    sent = request("POST", "/v1/chat/completions", None, CHUNKED, key=None)
+    trailer = b"authorization: Bearer " + KEY.encode() + b"\r\n"
+
+    reply = await ask(gateway, sent + b"%x\r\n%b\r\n0\r\n%b\r\n" % (len(body), body, trailer))
+
+    assert 401 == reply.status
+
+
+async def test_s2_requests_sent_ahead_are_answered_in_order(gateway: RunningGateway) -> None:
+    targets = ["/v1/models", "/healthz", "/v1/nope", "/v1/models/sim-gpt"] * 10
+    async with connected(gateway) as client:
+        await client.send(b"".join(request("GET", target) for target in targets))
+        statuses = [(await client.reply()).status for _ in targets]
+
+    assert [200, 200, 404, 200] * 10 == statuses
+
+
 async def test_g8_a_delete_never_goes_to_a_namesake_at_the_default_upstream() -> None:
     """OpenMind lists the model and deletes none; 4minds deletes and does not list it."""
     async with running_demo(default_upstream="4minds") as demo:

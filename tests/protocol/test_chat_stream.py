@@ -46,6 +46,12 @@ RECORDED = {
                    '{"choices":[{"delta":{},"finish_reason":"stop"}],"error":null}') + DONE,
     "usage": sse(FIRST, HELLO, STOP, usage_chunk()) + DONE,
     "cut": sse(FIRST, HELLO) + "data: {",
+    "regular": sse(FIRST, *(chunk(f'{{"content":"{text}"}}') for text in ("a", "é", "", r"\n", "世界")), STOP) + DONE,
+    "padded": sse(FIRST, *(chunk('{"content":"a"}', rest=f',"obfuscation":"{text}"') for text in ("abc", "", "d")),
+                  STOP) + DONE,
+    "reasoning, then content": sse(FIRST, *(chunk(f'{{"{name}":"{text}"}}') for name in ("reasoning_content", "content")
+                                            for text in ("ab", "c", "de")), STOP, usage_chunk()) + DONE,
+    "regular, then broken": sse(FIRST, *(chunk(f'{{"content":"{text}"}}') for text in ("a", "b", "\\", "c"))) + DONE,
 }  # fmt: skip
 
 
@@ -58,11 +64,11 @@ def test_h10_any_cut_gives_the_same_output(name):
         assert whole == run(data, include_usage=True, cuts=at(data, cut)), f"cut at {cut}"
     for size in (1, 3):
         assert whole == run(data, include_usage=True, cuts=sizes(data, size))
-    for seed in range(100):
+    for seed in range(1000):
         assert whole == run(data, include_usage=True, cuts=seeded(data, seed)), f"seed {seed}"
 
 
-@pytest.mark.parametrize("name", ["canonical", "tools", "two choices"])
+@pytest.mark.parametrize("name", ["canonical", "tools", "two choices", "regular", "padded"])
 def test_s2_a_canonical_stream_leaves_byte_for_byte(name):
     result = run(RECORDED[name])
 
@@ -125,6 +131,8 @@ REPAIRS = [
                  id="one finish_reason per choice (I4)"),
     pytest.param([f'{{{HEAD},"choices":[{{"index":0,"message":{{"role":"assistant","content":"a"}},"finish_reason":null}}]}}'],
                  [chunk('{"role":"assistant","content":"a"}')], id="message becomes delta (I5)"),
+    pytest.param([FIRST, chunk('{"content":"a"},"message":{"content":"b"}')], [FIRST, chunk('{"content":"a"}')],
+                 id="a message beside a delta that speaks is removed (I5)"),
     pytest.param([FIRST, f'{{{HEAD},"choices":[{{"delta":{{"content":"a"}},"finish_reason":null}}]}}'],
                  [FIRST, chunk('{"content":"a"}')], id="a missing index is 0 (I2)"),
     pytest.param([FIRST, f'{{{BARE},"choices":[{{"index":0,"delta":{{}}}}]}}'],
@@ -354,6 +362,29 @@ def test_s4_usage_is_read_whether_or_not_it_is_sent(include_usage):
     assert Usage(9, 4) == run(RECORDED["usage"], include_usage=include_usage).usage
 
 
+def test_s4_usage_beside_a_lone_surrogate_is_read_and_sent_as_it_came():
+    odd = usage_chunk(USAGE[:-1] + r',"x":"\ud83d"}')
+    result = run(sse(FIRST, STOP, odd) + DONE, include_usage=True)
+
+    assert (Usage(9, 4), sse(FIRST, STOP, odd) + DONE) == (result.usage, result.sent)
+
+
+def test_s4_usage_beside_a_null_error_is_read():
+    beside = f',"error":null,"usage":{USAGE}'
+    result = run(sse(FIRST, chunk(finish='"stop"', rest=beside)) + DONE, include_usage=True)
+
+    assert Usage(9, 4) == result.usage
+    assert result.sent.endswith(sse(usage_chunk()) + DONE)
+
+
+@pytest.mark.parametrize("rest", ["", ',"error":null'])
+def test_i4_text_after_the_finish_is_dropped(rest):
+    late = chunk('{"content":"late"}', rest=rest)
+    result = run(sse(FIRST, STOP, late) + DONE)
+
+    assert (sse(FIRST, STOP) + DONE, 1) == (result.sent, result.dropped_events)
+
+
 def test_i10_the_usage_chunk_follows_a_made_up_finish():
     sent = run(sse(FIRST, usage_chunk()) + DONE, include_usage=True).sent
 
@@ -473,3 +504,31 @@ def test_r5_an_event_that_is_no_error_is_heard_sent_or_not(received, heard):
     listening.feed(received.encode())
 
     assert heard == listening.heard
+
+
+def tool_call(number: int) -> str:
+    function = '{"name":"f","arguments":""}'
+    return f'{{"index":{number},"id":"c{number}","type":"function","function":{function}}}'
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(chunk('{"content":"x"}', index=300), id="a choice of a high number"),
+        pytest.param(
+            chunk(f'{{"tool_calls":[{",".join(map(tool_call, range(20_000)))}]}}'),
+            id="thousands of tool calls",
+        ),
+    ],
+)
+def test_r4_what_a_stream_makes_us_remember_is_bounded(event):
+    result = run(sse(FIRST, event), max_event_bytes=8 << 20)
+
+    assert result.reason is FaultReason.MALFORMED
+
+
+def test_i4_behind_the_last_finish_reason_there_is_no_noop():
+    one = stream()
+    one.feed(sse(FIRST, STOP).encode())
+
+    assert one.noop() == b""

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.protocol.members import MAX_DEPTH, Member, TooDeep, elements, members
+from app.protocol.members import Member, PlainMembers, TooDeep, elements, members, plain_values
+from app.protocol.nesting import MAX_DEPTH
 from tests.protocol.documents import arrays, objects, pairs_of, patient
 
 
@@ -54,6 +55,33 @@ def test_an_object_inside_another_is_read_from_where_it_stands(before, text):
     inner = list(members(before + text + b"}", len(before)))
 
     assert [member.name for member in inner] == [name for name, _ in pairs_of(text)]
+
+
+@patient
+@given(objects(("a", "b", "a:", "é")))
+def test_places_worked_out_from_lengths_are_where_a_scan_finds_them(text):
+    values = plain_values(text)
+
+    if values is not None:
+        assert list(members(text, 0)) == list(PlainMembers(text, values))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_plain"),
+    [
+        pytest.param(b'{"a":1,"b":[2, 3]}', True, id="compact"),
+        pytest.param(b' { "a" : 1 ,\n"b":\t[2]}\r\n', True, id="with blanks"),
+        pytest.param(b'{"a:b":1, "c":":\\""}', True, id="colons in names and values"),
+        pytest.param(b'{"a":1,"a":1}', False, id="a name twice"),
+        pytest.param(b'{"a":1, "a":1 }', False, id="twice, with blanks"),
+        pytest.param(rb'{"\u0061":1}', False, id="an escaped name"),
+        pytest.param('{"é:":1}'.encode(), False, id="a name beyond ASCII"),
+        pytest.param(b"{}", False, id="none at all"),
+        pytest.param(b"[1]", False, id="no object"),
+    ],
+)
+def test_members_are_plain_where_each_stands_once_under_a_plain_name(text, is_plain):
+    assert is_plain is (plain_values(text) is not None)
 
 
 @pytest.mark.parametrize(

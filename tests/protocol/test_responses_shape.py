@@ -516,11 +516,12 @@ def test_d17_a_chat_request_is_read_from_the_chat_body():
             stream=True,
             include_usage=False,
             choices=1,
-            members=tuple(members(request.body, 0)),
+            members=request.members,
             dropped=("web_search",),
         )
         == request
     )
+    assert list(members(request.body, 0)) == list(request.members)
 
 
 def test_d1_an_ordinary_chat_request_keeps_its_very_body():

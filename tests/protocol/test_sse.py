@@ -1,6 +1,9 @@
+import re
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.protocol.sse import Event, EventSplitter, EventTooLarge, frame
 from tests.protocol.streams import at, seeded, sizes
@@ -33,6 +36,12 @@ CASES = [
     pytest.param(b'data: a\n\n{"error":\n "x"}\n\n', [(b"", b"a"), (b"", b'{"error":\n "x"}')],
                  id="bare JSON in the stream is data (S7)"),
     pytest.param(b"<html>\n<p>\n\n", [(b"", b"<html>\n<p>")], id="bare HTML is data (J4)"),
+    pytest.param(b"\ndata: a\n\n\n\ndata: b\n\n\ndata: c", [(b"", b"a"), (b"", b"b"), (b"", b"c")],
+                 id="blank lines more than needed"),
+    pytest.param(b"data: a\n\ndata: b\r\ndata: c\n\ndata: d\n\n", [(b"", b"a"), (b"", b"b\nc"), (b"", b"d")],
+                 id="one line end is a CR LF"),
+    pytest.param(b"data: a\n\n\xef\xbb\xbfdata: b\n\ndata: c\n\n", [(b"", b"a"), (b"", b"c")],
+                 id="a BOM in the middle is none"),
     pytest.param(b"foo: bar\ndata: a\n\n", [(b"", b"a")], id="unknown fields vanish"),
 ]  # fmt: skip
 
@@ -93,3 +102,64 @@ def test_comments_without_end_are_not_held():
 def test_h1_a_frame_is_one_data_line():
     assert b"data: {} []\n\n" == frame(b"{}\n[]")
     assert b"data: {}  []\n\n" == frame(b"{}\r\n[]")
+
+
+def events_as_specified(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Line by line, as upstreams S1 and S7 and contract H7 have it."""
+    events: list[tuple[bytes, bytes]] = []
+    name, is_bare, lines = b"", False, list[bytes]()
+    for line in re.split(rb"\r\n|\n|\r", data.removeprefix(b"\xef\xbb\xbf") + b"\n\n"):
+        field, _, value = line.partition(b":")
+        if not line:
+            if b"\n".join(lines):
+                events.append((name, b"\n".join(lines)))
+            name, is_bare, lines = b"", False, []
+        elif field == b"data":
+            lines.append(value.removeprefix(b" "))
+        elif field == b"event":
+            name = value.removeprefix(b" ")
+        elif line[:1] != b":" and (is_bare or line[:1] in (b"{", b"[", b"<")):
+            is_bare = True
+            lines.append(line)
+    return events
+
+
+WORDS = st.sampled_from([
+    b"data: ", b"data:", b"data", b"event: e", b": c", b"{", b"a", b"x" * 40, b" ", b"\xef\xbb\xbf", b"\xc3",
+    b"\n\n", b"\n", b"\r", b"\r\n", b"data: b\n\n", b"data: c\n\n",
+])  # fmt: skip
+
+
+@settings(deadline=None, max_examples=300)  # a busy machine is no failure
+@given(st.lists(WORDS, max_size=30).map(b"".join), st.integers())
+def test_h10_any_bytes_in_any_cut_become_the_events_that_are_specified(data, seed):
+    expected = events_as_specified(data)
+
+    assert expected == split(data)
+    assert expected == split(data, seeded(data, seed))
+    assert expected == split(data, sizes(data, 1))
+
+
+@pytest.mark.parametrize("size", [1000, 4096, 20_000, 1 << 20])
+def test_an_event_too_long_to_be_held_whole_is_kept_in_pieces(size):
+    long = b"x" * 50_000
+    data = b"\ndata: a\n\ndata: " + long + b"\n\ndata: b\n\n"
+
+    assert [(b"", b"a"), (b"", long), (b"", b"b")] == split(data, sizes(data, size))
+
+
+def test_what_has_begun_to_come_is_held_until_it_is_whole():
+    splitter = EventSplitter()
+
+    assert b"data: a\n\n" == splitter.take(b"data: a\n\ndata: ")
+    assert b"" == splitter.take(b"b\n")
+    assert b"data: b\n\n" == splitter.take(b"\n")
+    assert splitter.is_at_rest
+
+
+def test_within_an_event_that_is_read_by_line_nothing_is_held():
+    splitter = EventSplitter()
+    splitter.feed(b"data: a\r\n")
+
+    assert not splitter.is_at_rest
+    assert b"\r\ndata: b" == splitter.take(b"\r\ndata: b")

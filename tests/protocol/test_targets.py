@@ -3,6 +3,7 @@
 import pytest
 
 from app.domain.errors import InvalidRequest
+from app.protocol.endpoints import LITERAL_PATHS
 from app.protocol.targets import path_text, read_target
 
 UPSTREAMS = ("openmind", "minds", "my.up", "4minds")
@@ -57,6 +58,21 @@ def test_a_path_is_one_route(path, pin, template):
 )
 def test_a_pinned_chat_path_may_name_a_provider(path, provider):
     assert ("openmind", "chat/completions", provider) == meaning(path)
+
+
+def test_a_usual_path_means_the_same_whatever_the_upstreams_are_called():
+    names = ("v1", "chat", "models")
+
+    assert read_target("/v1/chat/completions", ()) == read_target("/v1/chat/completions", names)
+    assert ("chat", None) == (
+        read_target("/chat/completions", names).pin,
+        read_target("/v1/models", names).pin,
+    )
+
+
+def test_every_path_without_parameters_is_known_at_once_and_means_what_its_parts_mean():
+    for path in LITERAL_PATHS:
+        assert read_target(f"/v1/{path}", UPSTREAMS) == read_target(f"/v1/v1/{path}/", UPSTREAMS)
 
 
 @pytest.mark.parametrize("path", ["/openai/chat/completions", "/v1/openai/chat/completions"])

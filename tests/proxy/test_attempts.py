@@ -85,7 +85,7 @@ async def test_r6_where_nothing_was_sent_the_next_is_asked(error, reason):
         asking.exchange.model,
         asking.exchange.label,
     )
-    assert b'"m-2"' in asking.senders[1].requests[0].body
+    assert b'"m-2"' in asking.senders[1].bodies()[0]
     assert asking.reasons() == {("one", reason), ("two", "answered")}
 
 
@@ -131,7 +131,7 @@ async def test_i11_stream_options_are_left_out_for_whom_they_are_unknown_from_th
     await asking.chat(body)
     await asking.chat(body)
 
-    sent = [b"stream_options" in request.body for request in one.requests]
+    sent = [b"stream_options" in body for body in one.bodies()]
     assert [True, False, False] == sent
 
 
@@ -168,13 +168,25 @@ async def test_law_5_a_client_that_leaves_ends_the_wait_for_the_head():
     assert hanging.was_cancelled
 
 
-async def test_g6_a_head_that_does_not_come_is_a_timeout():
-    asking = Asking(HangingSender(), FakeSender())
+async def test_g6_the_sender_is_told_until_when_the_head_must_have_come():
+    one = FakeSender(answer(b"{}"))
+    asking = Asking(one, FakeSender())
     options = ChatOptions([(b"x-stainless-read-timeout", b"0.02")], "req_1")
 
+    await asking.attempts.chat(ROUTE, read_chat_request(b'{"model":"m"}'), options, asking.exchange)
+
+    limits = one.requests[0].deadlines
+    assert limits is not None
+    assert limits.first_byte_at == asking.exchange.received_at + 0.01
+
+
+async def test_g6_a_refusal_that_does_not_end_is_a_timeout():
+    refusing = FakeResponse(400, pieces=[b"{", *[None] * 1000])
+    asking = Asking(FakeSender(refusing), FakeSender())
+    asking.exchange.received_at -= 300
+
     with pytest.raises(UpstreamTimeout) as caught:
-        await asking.attempts.chat(
-            ROUTE, read_chat_request(b'{"model":"m"}'), options, asking.exchange
-        )
+        await asking.chat()
 
     assert caught.value.phase == "first_byte"
+    assert refusing.is_closed

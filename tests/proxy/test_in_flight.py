@@ -4,22 +4,43 @@ import asyncio
 
 import pytest
 
-from app.domain.errors import Draining, UpstreamTimeout
+from app.domain.errors import Draining
 from app.proxy.in_flight import InFlight
+from tests.fakes.clients import FakeClient
 
 
-async def held(in_flight: InFlight, begun: asyncio.Event, go_on: asyncio.Event) -> str:
-    async with in_flight.exchange():
-        begun.set()
-        await go_on.wait()
-    return "done"
+class Held:
+    """An exchange that goes on until it is told."""
+
+    def __init__(self, in_flight: InFlight) -> None:
+        self.go_on = asyncio.Event()
+        self.client = FakeClient()
+        self._in_flight = in_flight
+        self.task = asyncio.get_running_loop().create_task(self._serve())
+
+    async def _serve(self) -> str:
+        self._in_flight.enter(self.client)
+        try:
+            await self.go_on.wait()
+        finally:
+            self._in_flight.leave(self.client)
+        return "done"
+
+
+async def held(in_flight: InFlight) -> Held:
+    one = Held(in_flight)
+    await asyncio.sleep(0)
+    return one
 
 
 async def test_an_exchange_counts_while_it_runs():
     in_flight = InFlight()
+    both = [await held(in_flight), await held(in_flight)]
+    assert len(in_flight) == 2
 
-    async with in_flight.exchange(), in_flight.exchange():
-        assert len(in_flight) == 2
+    for one in both:
+        one.go_on.set()
+        await one.task
 
     assert len(in_flight) == 0
 
@@ -29,71 +50,66 @@ async def test_f43_draining_it_takes_nothing_new():
     in_flight.drain()
 
     with pytest.raises(Draining) as caught:
-        async with in_flight.exchange():
-            raise AssertionError("it ran")
+        await Held(in_flight).task
 
     assert (503, "shutting_down") == (caught.value.status, caught.value.code)
     assert (caught.value.retry_after_seconds or 0) > 0
 
 
 async def test_j11_what_runs_runs_on_while_it_drains():
-    in_flight, begun, go_on = InFlight(), asyncio.Event(), asyncio.Event()
-    running = asyncio.ensure_future(held(in_flight, begun, go_on))
-    await begun.wait()
+    in_flight = InFlight()
+    one = await held(in_flight)
 
     in_flight.drain()
-    go_on.set()
+    one.go_on.set()
 
-    assert await running == "done"
-
-
-async def test_j11_when_the_time_is_up_each_ends_with_an_error_that_says_so():
-    in_flight, begun, never = InFlight(), asyncio.Event(), asyncio.Event()
-    running = [asyncio.ensure_future(held(in_flight, begun, never)) for _ in range(3)]
-    await begun.wait()
-    await asyncio.sleep(0)
-
-    in_flight.expire()
-    in_flight.expire()
-    found = await asyncio.gather(*running, return_exceptions=True)
-
-    assert [Draining] * 3 == [type(one) for one in found]
-    assert len(in_flight) == 0
+    assert await one.task == "done"
+    assert not in_flight.has_expired
 
 
-@pytest.mark.parametrize("error", [TimeoutError, ValueError, UpstreamTimeout("m", phase="idle")])
-async def test_any_other_end_stays_what_it_is_and_gives_the_place_back(error):
+async def test_j11_when_the_time_is_up_each_is_interrupted_once():
     in_flight = InFlight()
+    running = [await held(in_flight) for _ in range(3)]
 
-    with pytest.raises(error if isinstance(error, type) else type(error)):
-        async with in_flight.exchange():
-            raise error
+    in_flight.expire()
+    for one in running:
+        assert one.client.was_interrupted
+        one.client.was_interrupted = False
+    in_flight.expire()
 
-    assert len(in_flight) == 0
+    assert [False] * 3 == [one.client.was_interrupted for one in running]
+    assert in_flight.has_expired
+    for one in running:
+        one.task.cancel()
 
 
 async def test_a_cancelled_exchange_gives_its_place_back():
-    in_flight, begun = InFlight(), asyncio.Event()
-    running = asyncio.ensure_future(held(in_flight, begun, asyncio.Event()))
-    await begun.wait()
+    in_flight = InFlight()
+    one = await held(in_flight)
 
-    running.cancel()
-    await asyncio.wait([running])
+    one.task.cancel()
+    await asyncio.wait([one.task])
 
-    assert running.cancelled()
+    assert one.task.cancelled()
     assert len(in_flight) == 0
 
 
 async def test_waiting_for_the_last_one_ends_with_it_or_in_time():
-    in_flight, begun, go_on = InFlight(), asyncio.Event(), asyncio.Event()
-    await in_flight.settled(60)
-    running = asyncio.ensure_future(held(in_flight, begun, go_on))
-    await begun.wait()
+    in_flight = InFlight()
+    one = await held(in_flight)
+    in_flight.drain()
     await in_flight.settled(0.01)
     assert len(in_flight) == 1
 
-    go_on.set()
+    one.go_on.set()
     await in_flight.settled(60)
 
     assert len(in_flight) == 0
-    await running
+
+
+async def test_with_nothing_under_way_there_is_nothing_to_wait_for():
+    in_flight = InFlight()
+    in_flight.drain()
+
+    async with asyncio.timeout(1):
+        await in_flight.settled(60)

@@ -4,6 +4,7 @@ import asyncio
 
 from typing_extensions import override
 
+from app.access.permissions import Permissions
 from app.domain.exchange import Exchange
 from app.domain.principal import Principal
 from app.protocol.targets import read_target
@@ -41,7 +42,15 @@ async def test_an_sdk_s_stated_patience_does_not_hold_up_a_model():
     table = RoutingTable(upstreams, (), None, catalogue)
     finder = RouteFinder(table, catalogue, lambda: None)
     attempts = NotingAttempts(upstreams, {"up": FakeSender(answer(MODEL))}, Metrics("1"), now)
-    desk = ModelDesk(upstreams, catalogue, finder, attempts, now=now, on_deleted=lambda: None)
+    desk = ModelDesk(
+        upstreams,
+        catalogue,
+        finder,
+        attempts,
+        permissions=Permissions(upstreams),
+        now=now,
+        on_deleted=lambda: None,
+    )
     client = FakeClient("GET", "/v1/models/m", headers=[(b"x-stainless-read-timeout", b"600")])
     exchange = Exchange("req_1", "GET", "models.get", now())
     call = Call(

@@ -42,6 +42,7 @@ TABLE = {  # by name: outcome before an upstream was asked, and after
     "MethodNotAllowed": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
     "ModelNotFound": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
     "PermissionDenied": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
+    "RequestTimedOut": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
     "RequestTooLarge": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
     "Unauthenticated": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
     "UnknownUrl": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),

@@ -6,8 +6,8 @@ import pytest
 
 from app.domain.errors import UpstreamMalformed, UpstreamTimeout
 from app.proxy.attempts import Answer
-from app.proxy.deadlines import Deadlines
 from app.proxy.source import Source
+from app.upstreams.deadlines import Deadlines
 from tests.fakes.clock import Clock
 from tests.fakes.senders import FakeResponse
 from tests.fakes.upstreams import upstream_of
@@ -22,14 +22,14 @@ def source_of(*pieces, clock: Clock | None = None, limit: int | None = None, cod
         headers.append((b"content-encoding", coding))
     response = FakeResponse(200, headers, pieces, on_silence=clock.advance)
     limits = Deadlines("up", FIRST_BYTE, FIRST_BYTE, IDLE, 1800, 1800)
-    return Source(Answer(response, upstream_of("openai"), limits), clock, limit=limit)
+    answer = Answer(response, upstream_of("openai"), limits, coding=coding)
+    return Source(answer, clock, limit=limit)
 
 
 async def test_pieces_come_as_they_are_and_end_with_nothing():
     source = source_of(b"a", b"b")
 
     assert [b"a", b"b", b"", b""] == [await source.next(5) for _ in range(4)]
-    assert source.content_type == "text/event-stream"
 
 
 async def test_silence_shorter_than_the_deadline_is_none():

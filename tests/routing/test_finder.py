@@ -61,3 +61,25 @@ async def test_a_name_that_nobody_has_is_told():
             await finding.finder.find("m", operation=CHAT, pin=None)
 
     assert finding.unknown == 2
+
+
+async def test_a_name_once_found_is_found_anew_when_a_catalogue_changes():
+    finding = Finding()
+    finding.catalogue.replace("up", ModelList((DiscoveredModel("m", 0, "up"),), "/models"))
+    first = await finding.finder.find("m", operation=CHAT, pin=None)
+    assert await finding.finder.find("m", operation=CHAT, pin=None) is first
+
+    finding.catalogue.replace("up", ModelList((DiscoveredModel("other", 0, "up"),), "/models"))
+
+    with pytest.raises(ModelNotFound):
+        await finding.finder.find("m", operation=CHAT, pin=None)
+
+
+async def test_names_found_do_not_gather_without_bound():
+    finding = Finding()
+    finding.catalogue.asked("up")
+
+    for number in range(3000):
+        await finding.finder.find(f"up/{number}", operation=CHAT, pin=None)
+
+    assert len(finding.finder._found) <= 1025

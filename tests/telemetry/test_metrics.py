@@ -17,6 +17,7 @@ LABELS = {  # architecture 5; cost and limits come with the release that has the
     "mindgate_overhead_seconds": {"endpoint"},
     "mindgate_tokens_total": {"upstream", "model", "kind"},
     "mindgate_attempts_total": {"upstream", "reason"},
+    "mindgate_log_lines_dropped_total": set(),
     "mindgate_build_info": {"version"},
 }
 
@@ -54,13 +55,15 @@ def test_the_names_are_architecture_5_s():
     page = after(exchange()).page().decode()
     typed = {row.split(" ")[2] for row in page.splitlines() if row.startswith("# TYPE")}
 
-    assert set(LABELS) == {name for name in typed if not name.endswith("_created")}
+    assert set(LABELS) == typed  # and no `_created` beside them, which nothing reads in this format
 
 
 @pytest.mark.parametrize("name", LABELS)
 def test_the_labels_are_architecture_5_s(name):
-    keys = [key for key in samples(after(exchange())) if key.startswith(name) and "{" in key]
-    labels = {part.split("=")[0] for key in keys for part in key.split("{")[1].split(",")}
+    keys = [key for key in samples(after(exchange())) if key.startswith(name)]
+    labels = {
+        part.split("=")[0] for key in keys if "{" in key for part in key.split("{")[1].split(",")
+    }
 
     assert keys
     assert LABELS[name] == labels - {"le"}
@@ -126,6 +129,20 @@ def test_s27_no_key_and_no_id_in_any_label():
     page = after(one).page()
 
     assert not [word for word in (b"ci-key", b"req_1", b"theirs", b"up-7") if word in page]
+
+
+def test_an_upstream_that_counts_beyond_all_numbers_does_not_take_the_page_away():
+    found = samples(after(exchange(usage=Usage(10**400, 5)), exchange(usage=Usage(1, 5))))
+
+    assert found['mindgate_tokens_total{kind="output",model="m",upstream="up"}'] == "10.0"
+
+
+def test_dropped_log_lines_are_asked_for_when_the_page_is():
+    lines = [0]
+    metrics = Metrics("1", dropped_log_lines=lambda: lines[0])
+    lines[0] = 7
+
+    assert samples(metrics)["mindgate_log_lines_dropped_total"] == "7.0"
 
 
 def test_two_gateways_in_one_process_do_not_mix():

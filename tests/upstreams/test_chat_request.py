@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.domain.errors import InvalidRequest, ModelNotFound
 from app.protocol.headers import HeaderList
-from app.protocol.requests import read_chat_request
+from app.protocol.requests import read_chat_request, read_closely, read_plainly
 from app.upstreams.chat_request import ChatOptions, PreparedChat, prepare_chat
 from app.upstreams.upstream import Upstream
 from tests.fakes.upstreams import UPSTREAM_KEY, upstream_of
@@ -31,8 +31,19 @@ def prepared(
     return prepare_chat(upstream, model or chat.model, chat, options)
 
 
+def body_of(found: PreparedChat) -> bytes:
+    """The body, which a chat request has whole."""
+    assert isinstance(found.request.body, bytes)
+    return found.request.body
+
+
+def fields_of(found: PreparedChat) -> HeaderList:
+    """All of the request's fields, as they go onto the wire."""
+    return [*found.request.head.fields, *found.request.headers]
+
+
 def sent(dialect: Any, body: bytes, model: str | None = None, **fields: Any) -> bytes:
-    return prepared(upstream_of(dialect, **fields), body, model).request.body
+    return body_of(prepared(upstream_of(dialect, **fields), body, model))
 
 
 # --- the table of G5 ------------------------------------------------------------------------------------------------
@@ -307,7 +318,30 @@ def test_any_body_stays_json_and_says_the_same(rest, dialect, stream):
     expected += [pair for pair in pairs if pair[0] != "drop_me"]
     if found.usage_added:
         expected.insert(0, ("stream_options", [("include_usage", True)]))
-    assert expected == pairs_of(found.request.body)
+    assert expected == pairs_of(body_of(found))
+
+
+@patient
+@given(
+    objects(
+        ("model", "stream", "stream_options", "seed", "drop_me", "max_completion_tokens"), least=1
+    ),
+    st.sampled_from(DIALECTS),
+    st.booleans(),
+)
+def test_a_body_read_plainly_is_edited_like_one_read_closely(rest, dialect, takes_options):
+    body = b'{"model":"mine","stream":true,' + rest.strip(b" \t\r\n")[1:]
+    plain = read_plainly(body)
+    if plain is None:
+        return
+    upstream = upstream_of(dialect, drop=("drop_me",), rename={"seed": "zeed"})
+    options = ChatOptions([], "r", stream_options=takes_options)
+
+    short = prepare_chat(upstream, "gpt-4o", plain, options)
+    long = prepare_chat(upstream, "gpt-4o", read_closely(body), options)
+
+    assert long.request.body == short.request.body
+    assert (long.dropped, long.usage_added) == (short.dropped, short.usage_added)
 
 
 # --- where it goes, and with what -----------------------------------------------------------------------------------
@@ -327,8 +361,8 @@ def test_any_body_stays_json_and_says_the_same(rest, dialect, stream):
 def test_op1_the_provider_stands_in_the_path_and_the_rest_in_the_body(model, url, name):
     found = prepared(upstream_of("openmind"), b'{"model":"x"}', model)
 
-    assert found.request.url == f"https://api.openmind.org/api/core/{url}"
-    assert (name, {"model": name}) == (found.model, json.loads(found.request.body))
+    assert found.request.head.url == f"https://api.openmind.org/api/core/{url}"
+    assert (name, {"model": name}) == (found.model, json.loads(body_of(found)))
 
 
 def test_op1_a_name_that_no_provider_claims_is_404_without_a_call():
@@ -350,13 +384,13 @@ def test_op1_f18_the_404_names_the_model_as_the_client_wrote_it():
 def test_op2_a_provider_in_the_path_decides():
     found = prepared(upstream_of("openmind"), b'{"model":"anything"}', provider="xai")
 
-    assert found.request.url.endswith("/api/core/xai/chat/completions")
+    assert found.request.head.url.endswith("/api/core/xai/chat/completions")
 
 
 def test_a_provider_is_one_encoded_segment():
     found = prepared(upstream_of("openmind"), b'{"model":"m"}', provider="../admin?x#")
 
-    assert found.request.url.endswith("/api/core/..%2Fadmin%3Fx%23/chat/completions")
+    assert found.request.head.url.endswith("/api/core/..%2Fadmin%3Fx%23/chat/completions")
 
 
 CLIENT: HeaderList = [
@@ -378,7 +412,7 @@ CLIENT: HeaderList = [
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_headers_of_a_chat_request(dialect):
-    found = prepared(upstream_of(dialect), b'{"model":"gpt-4o"}', headers=CLIENT).request.headers
+    found = fields_of(prepared(upstream_of(dialect), b'{"model":"gpt-4o"}', headers=CLIENT))
     names = [name for name, _ in found]
     fields = dict(found)
 
@@ -399,7 +433,7 @@ def test_the_headers_of_a_chat_request(dialect):
 def test_the_entrys_own_header_wins_over_the_clients():
     upstream = upstream_of("openai", headers={"Accept": "application/json", "OpenAI-Beta": "ours"})
 
-    fields = prepared(upstream, b'{"model":"m"}', headers=CLIENT).request.headers
+    fields = fields_of(prepared(upstream, b'{"model":"m"}', headers=CLIENT))
 
     assert [(b"accept", b"application/json")] == [one for one in fields if one[0] == b"accept"]
     assert [(b"openai-beta", b"ours")] == [one for one in fields if one[0] == b"openai-beta"]

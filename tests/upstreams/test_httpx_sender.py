@@ -3,6 +3,7 @@
 import inspect
 import ssl
 
+import h2.exceptions
 import httpcore2
 import pytest
 
@@ -14,7 +15,7 @@ from app.domain.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from app.upstreams.httpx_sender import typed_errors
+from app.upstreams.httpx_errors import typed_errors
 
 # --- every error of the library has its row (style 4.7) -------------------------------------------------------------
 
@@ -79,6 +80,8 @@ def test_what_an_error_of_the_library_means(kind, ours):
         "Server disconnected without sending a response.",
         "peer closed connection without sending complete message body (incomplete chunked read)",
         "peer unexpectedly closed connection",
+        "<StreamReset stream_id:1, error_code:2, remote_reset:True>",
+        "<ConnectionTerminated error_code:0, last_stream_id:1, additional_data:None>",
     ],
 )
 def test_a_cut_is_told_from_a_broken_answer_by_the_library_s_words(words):
@@ -87,6 +90,11 @@ def test_a_cut_is_told_from_a_broken_answer_by_the_library_s_words(words):
 
 def test_tls_that_breaks_mid_way_is_a_cut():
     assert type(typed(ssl.SSLError("bad record"))) is UpstreamDisconnected
+
+
+def test_h2_s_own_errors_are_broken_answers():
+    """httpcore2 lets them through while a body is read."""
+    assert type(typed(h2.exceptions.ProtocolError("words"))) is UpstreamMalformed
 
 
 def test_what_is_not_the_library_s_passes():

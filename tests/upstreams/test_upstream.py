@@ -270,4 +270,31 @@ def test_what_is_in_no_cell_is_not_supported(capability):
     ("generation", "asks"), [("seed", False), ("llm", False), ("api-v1", False), ("mindshub", True)]
 )
 def test_only_mindshub_knows_stream_options(generation, asks):
-    assert asks is upstream_of("minds", generation=generation).asks_usage
+    assert asks is upstream_of("minds", generation=generation).edits.asks_usage
+
+
+# --- request heads --------------------------------------------------------------------------------------------------
+
+
+def test_the_head_of_a_chat_request_is_prepared_once():
+    upstream = upstream_of("openai")
+    head = upstream.chat_head()
+
+    assert head is upstream.chat_head()
+    assert ("POST", "http://127.0.0.1:9/v1/chat/completions") == (head.method, head.url)
+    assert [*upstream.headers, (b"content-type", b"application/json")] == head.fields
+
+
+def test_each_provider_has_a_head_of_its_own_and_an_unknown_one_none_that_is_kept():
+    upstream = upstream_of("openmind")
+
+    assert upstream.chat_head("xai") is upstream.chat_head("xai")
+    assert upstream.chat_head("xai") is not upstream.chat_head("openai")
+    assert upstream.chat_head("xai").url.endswith("/xai/chat/completions")
+    assert upstream.chat_head("nobody") is not upstream.chat_head("nobody")
+
+
+def test_no_secret_stands_in_a_head_that_is_shown():
+    upstream = upstream_of("openai")
+
+    assert UPSTREAM_KEY not in repr(upstream.chat_head()) + repr(upstream)

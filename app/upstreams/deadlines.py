@@ -4,14 +4,11 @@ How long an exchange may wait for its upstream (reliability R5, contract G6): to
 Every deadline is a point on the loop's monotonic clock, and each has its own words when it passes.
 """
 
-import asyncio
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from app.domain.configuration import Timeouts
 from app.domain.errors import UpstreamTimeout
 from app.protocol.headers import HeaderList, header
-from app.proxy.timers import ended_by
 
 _MARGIN_SECONDS = 2.0  # we answer this long before a client gives up by itself
 _STATED = (b"x-stainless-read-timeout", b"x-stainless-timeout")
@@ -27,14 +24,6 @@ class Deadlines:
     idle_seconds: float
     total_seconds: float
     total_at: float
-
-    def until_first_event(self) -> AbstractAsyncContextManager[None]:
-        """What happens inside ends by the first-byte deadline, or UpstreamTimeout is raised."""
-        return ended_by(asyncio.timeout_at(self.first_byte_at), self.first_byte_passed)
-
-    def until_done(self) -> AbstractAsyncContextManager[None]:
-        """What happens inside ends by the total deadline, or UpstreamTimeout is raised."""
-        return ended_by(asyncio.timeout_at(self.total_at), self.total_passed)
 
     def first_byte_passed(self) -> UpstreamTimeout:
         """The error when no first event came in time."""

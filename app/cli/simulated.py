@@ -1,0 +1,42 @@
+"""What `demo` and `simulate` print: everything there is to try."""
+
+from pydantic import SecretStr
+
+from app.cli.presentation import show
+from app.domain.configuration import Configuration
+from app.main.demo import EXAMPLE_MODELS
+from app.simulators.keys import KEYS
+from app.simulators.server import Simulators
+
+_QUESTION = '[{"role": "user", "content": "Hello"}]'
+
+
+def announce_demo(_: Configuration, base_url: str, made_key: SecretStr | None) -> None:
+    """The base URL, the key, and a line to try for each upstream."""
+    key = made_key.get_secret_value() if made_key is not None else ""
+    lines = [
+        "Mindgate demo: every upstream is simulated and nothing leaves this machine.",
+        "",
+        f"base URL  {base_url}",
+        f"API key   {key}",
+        "",
+    ]
+    lines += [_curl(base_url, key, model) for model in EXAMPLE_MODELS.values()]
+    lines += ["", f"Browse the API at {base_url.removesuffix('/v1')}/docs. Stop with Ctrl-C."]
+    show(lines)
+
+
+def announce_simulators(simulators: Simulators) -> None:
+    """Where each simulated upstream is, and the key it takes."""
+    show(
+        ["Simulated upstreams:"]
+        + [f"  {name:9} {simulators.base_url(name):45} key {key}" for name, key in KEYS.items()]
+    )
+
+
+def _curl(base_url: str, key: str, model: str) -> str:
+    body = f'{{"model": "{model}", "stream": true, "messages": {_QUESTION}}}'
+    return (
+        f"curl -N {base_url}/chat/completions -H 'Authorization: Bearer {key}' "
+        f"-H 'Content-Type: application/json' -d '{body}'"
+    )

@@ -1,0 +1,343 @@
+"""
+One request of a client and the way to answer it: keeps the contract of `app.proxy.client_connection`.
+
+The body is collected while the task runs that serves it, bounded on the bytes that arrive, whatever a length says
+(contract D8). The reply is framed here: its head leaves with the first piece, in one write.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Protocol
+
+from app.domain.errors import ClientError, RequestTooLarge, UnsupportedMediaType
+from app.edge.head_rules import Target, request_timed_out
+from app.edge.surroundings import Surroundings
+from app.protocol.headers import HeaderList
+
+UNWANTED_BYTES = 64 * 1024  # of a body are kept before anyone has asked for it
+_USUAL_BODY_BYTES = 1024 * 1024  # the control plane's bound; the data plane sets its own
+_LARGE_BYTES = 64 * 1024  # from here on another write costs less than another copy
+_LAST_CHUNK = b"0\r\n\r\n"
+_CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
+_CLOSE = b"connection: close\r\n"
+_KEEP_ALIVE = b"connection: keep-alive\r\n"  # HTTP/1.0 has to be told
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_BODYLESS = (204, 304)
+
+
+def _status_line(status: int) -> bytes:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode("ascii")
+
+
+STATUS_LINES = {status: _status_line(status) for status in range(200, 600)}
+
+
+class Wire(Protocol):
+    """What a request needs of the connection that it came by."""
+
+    @property
+    def is_full(self) -> bool:
+        """True while more waits to be sent than should."""
+        ...
+
+    @property
+    def is_closing(self) -> bool:
+        """True when no further request will be taken."""
+        ...
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What it shares with the others."""
+        ...
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """Where replies go. Each write is a system call at once: uvloop joins none that follow each other."""
+        ...
+
+    def mind_reading(self) -> None:
+        """Reading stops, or goes on, as `ClientRequest.is_flooded` says."""
+        ...
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        """See `ClientConnection.when_room`."""
+        ...
+
+    def finished(self, request: "ClientRequest") -> None:
+        """The reply to *request* is complete."""
+        ...
+
+    def cut(self) -> None:
+        """The connection ends here and now, so that nobody takes what was sent for whole."""
+        ...
+
+
+class ClientRequest:
+    """One request. *extra_fields*: lines that stand on its reply, whatever it is (CORS).
+
+    *is_whole*: its body has come. *keep_alive*: the connection outlives its reply. *size*: bytes of body so far.
+    """
+
+    __slots__ = (
+        "_failure",
+        "_fields",
+        "_is_asked",
+        "_is_chunked",
+        "_is_writing",
+        "_left",
+        "_length",
+        "_pieces",
+        "_status",
+        "_transport",
+        "_waiter",
+        "_wire",
+        "extra_fields",
+        "head_sent",
+        "headers",
+        "is_finished",
+        "is_gone",
+        "is_whole",
+        "keep_alive",
+        "max_body_bytes",
+        "method",
+        "named",
+        "path",
+        "query",
+        "size",
+        "target",
+        "task",
+        "version",
+    )
+
+    def __init__(
+        self,
+        wire: Wire,
+        method: str,
+        target: Target,
+        headers: HeaderList,
+        named: Mapping[bytes, bytes],
+        version: str,
+        keep_alive: bool,
+    ) -> None:
+        self._wire = wire
+        self._transport = wire.transport
+        self.method = method
+        self.target = target
+        self.path = target.path
+        self.query = target.query
+        self.headers = headers
+        self.named = named
+        self.version = version
+        self.keep_alive = keep_alive
+        self.extra_fields = b""
+        self.max_body_bytes = _USUAL_BODY_BYTES
+        self.task: asyncio.Task[None] | None = None
+        self.is_gone = self.is_finished = self.head_sent = False
+        # the body
+        self.is_whole = self._is_asked = False
+        self.size = 0
+        self._pieces: list[bytes] = []
+        self._failure: ClientError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        # the reply
+        self._is_writing = self._is_chunked = False
+        self._left: int | None = None
+
+    # --- for whoever serves it -----------------------------------------------------------------------------------
+
+    @property
+    def is_full(self) -> bool:
+        """See `ClientConnection.is_full`."""
+        return self._wire.is_full
+
+    async def read_body(self) -> bytes:
+        """See `ClientConnection.read_body`. Raises the 408 of contract F32, and InvalidRequest for broken framing, too.
+
+        Call it once. When the client has left, this waits for the cancellation that is on its way.
+        """
+        self._refuse_early()
+        self._is_asked = True
+        if not self.is_whole or self._failure is not None or self.is_gone:
+            await self._rest()
+        pieces, self._pieces = self._pieces, []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def start(self, status: int, fields: bytes, length: int | None) -> None:
+        """See `ClientConnection.start`."""
+        if self.head_sent:
+            raise RuntimeError("a reply has one head")
+        self._status, self._fields, self._length = status, fields, length
+        has_body = self.method != "HEAD" and status not in _BODYLESS
+        self._is_writing = has_body and not self.is_gone
+        self._is_chunked = length is None and self.version != "1.0" and status not in _BODYLESS
+        self._left = length if has_body else None
+        if has_body and length is None and not self._is_chunked:
+            self.keep_alive = False  # only the connection's end tells where it ends
+
+    def write(self, piece: bytes) -> None:
+        """See `ClientConnection.write`."""
+        if not self._is_writing or not piece:
+            return
+        if len(piece) > _LARGE_BYTES:
+            self._write_large(piece)
+        elif self.head_sent:
+            self._transport.write(self._framed(piece))
+        else:
+            self._transport.write(self._take_head() + self._framed(piece))
+
+    def finish(self, piece: bytes = b"") -> None:
+        """See `ClientConnection.finish`. *piece* is the body's last, and leaves in one write with the end."""
+        if self.is_gone or self.is_finished:
+            return
+        if len(piece) > _LARGE_BYTES:
+            self.write(piece)
+            piece = b""
+        self.is_finished = True
+        end = self._end(piece) if self._is_writing else b""
+        self._is_writing = False
+        if not self.head_sent:
+            end = self._take_head() + end
+        if end:
+            self._transport.write(end)
+        if self._left:  # the head promised another length
+            self._wire.cut()
+        else:
+            self._wire.finished(self)
+
+    def interrupt(self) -> None:
+        """See `ClientConnection.interrupt`."""
+        if self.task is not None:
+            self.task.cancel()
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        """See `ClientConnection.when_room`."""
+        if not self.is_gone:
+            self._wire.when_room(callback)
+
+    # --- for its connection --------------------------------------------------------------------------------------
+
+    @property
+    def is_flooded(self) -> bool:
+        """True while nobody has asked for the body and enough of it is here, or when there is too much of it."""
+        if self.is_whole:
+            return False
+        return self.size > (self.max_body_bytes if self._is_asked else UNWANTED_BYTES)
+
+    def add(self, piece: bytes) -> None:
+        """*piece* of the body has come."""
+        self.size += len(piece)
+        if self.size > UNWANTED_BYTES and self._is_too_much():
+            return
+        self._pieces.append(piece)
+
+    def complete(self) -> None:
+        """The body has come, all of it."""
+        self.is_whole = True
+        self._wake()
+
+    def break_body(self, error: ClientError) -> None:
+        """The rest of the body will never come: who asks for it meets *error*."""
+        self._failure = self._failure or error
+        self._wake()
+
+    def is_late(self) -> None:
+        """The client has been silent for too long: told to who waits for its body (reliability R2)."""
+        if self._waiter is not None:
+            self.break_body(request_timed_out())
+
+    def leave(self) -> None:
+        """The client has gone: what is written goes nowhere, and the task is cancelled (law 5)."""
+        self.is_gone = True
+        self._is_writing = False
+        self._pieces.clear()
+
+    # --- the body ------------------------------------------------------------------------------------------------
+
+    def _refuse_early(self) -> None:
+        """Raises UnsupportedMediaType, and RequestTooLarge for a length that is too much by what it says (F33)."""
+        coding = self.named.get(b"content-encoding")
+        if coding is not None and coding.strip().lower() not in (b"identity", b""):
+            raise UnsupportedMediaType(
+                f"Content-Encoding '{coding.strip().lower().decode('latin-1')[:40]}' is not supported: "
+                "send the request uncompressed."
+            )
+        length = self.named.get(b"content-length", b"0")
+        if int(length) > self.max_body_bytes or self.size > self.max_body_bytes:
+            raise self._too_large()
+
+    async def _rest(self) -> None:
+        expects = self.named.get(b"expect", b"").lower() == b"100-continue"
+        if expects and not self.size and not self.is_whole and self.version != "1.0":
+            self._transport.write(_CONTINUE)
+        self._wire.mind_reading()
+        if self._failure is None or self.is_gone:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+            self._waiter = None
+        if self._failure is not None:
+            raise self._failure
+
+    def _is_too_much(self) -> bool:
+        if self._is_asked and self.size > self.max_body_bytes:
+            self._pieces.clear()
+            self.break_body(self._too_large())
+        return self._failure is not None
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done() and not self.is_gone:
+            waiter.set_result(None)
+
+    def _too_large(self) -> RequestTooLarge:
+        megabytes = self.max_body_bytes / 1024 / 1024
+        return RequestTooLarge(f"The request body is larger than {megabytes:g} MB.")
+
+    # --- the reply -----------------------------------------------------------------------------------------------
+
+    def _framed(self, piece: bytes) -> bytes:
+        if self._is_chunked:
+            return b"%x\r\n%b\r\n" % (len(piece), piece)
+        if self._left is not None:
+            self._left -= len(piece)
+        return piece
+
+    def _end(self, piece: bytes) -> bytes:
+        framed = self._framed(piece) if piece else b""
+        return framed + _LAST_CHUNK if self._is_chunked else framed
+
+    def _write_large(self, piece: bytes) -> None:
+        """Without a copy of *piece*: the transport puts the parts together."""
+        head = b"" if self.head_sent else self._take_head()
+        if self._is_chunked:
+            self._transport.writelines((b"%b%x\r\n" % (head, len(piece)), piece, b"\r\n"))
+            return
+        if self._left is not None:
+            self._left -= len(piece)
+        self._transport.writelines((head, piece))
+
+    def _take_head(self) -> bytes:
+        """The head's bytes. Whether the connection stays is decided now: it does not when a body is still to come,
+        for nobody will read it."""
+        self.head_sent = True
+        wire = self._wire
+        connection = b""
+        if not self.keep_alive or not self.is_whole or wire.is_closing:
+            self.keep_alive = False
+            connection = _CLOSE
+        elif self.version == "1.0":
+            connection = _KEEP_ALIVE
+        if self._status in _BODYLESS:
+            framing = b"\r\n"
+        elif self._is_chunked:
+            framing = _CHUNKED
+        elif self._length is None:
+            framing = b"\r\n"
+        else:
+            framing = b"content-length: %d\r\n\r\n" % self._length
+        start = STATUS_LINES[self._status] + wire.surroundings.date_line
+        return b"".join((start, self._fields, self.extra_fields, connection, framing))

@@ -1,0 +1,194 @@
+"""
+Bytes in, requests out: one connection's input, in order.
+
+A request is handed on when its head is complete and checked; its body goes into it as it comes. Headers are final
+from then on: trailer fields reach nobody (reliability F7). An offered upgrade is one more header to ignore (RFC 9110
+7.8; contract B8, R4): the parser takes what follows such a head for another protocol's bytes, where it is that
+request's body. Java's HttpClient offers `h2c` with every POST.
+"""
+
+from collections.abc import Callable
+
+import httptools
+
+from app.edge.client_request import ClientRequest, Wire
+from app.edge.head_rules import (
+    MAX_FIELDS,
+    MAX_HEADER_BYTES,
+    MAX_TARGET_BYTES,
+    check_framing,
+    check_size,
+    fields_by_name,
+    headers_too_large,
+    not_http,
+    read_target,
+    refusal,
+    target_too_long,
+    too_many_headers,
+    without_underscores,
+)
+from app.protocol.headers import HeaderList
+
+_FRAMING = (b"content-length", b"transfer-encoding")
+_METHODS = {name.encode(): name for name in ("GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT")}
+# What chunks may cost beside their content: six times for single bytes, and room for trailers and extensions.
+_CHUNK_COST = 8
+_CHUNK_ROOM_BYTES = 64 * 1024
+
+
+class RequestReader:
+    """Reads requests for *wire* and hands each to *take*.
+
+    *is_between*: no byte of a further request has come. *request*: the one whose body is not complete yet.
+    """
+
+    __slots__ = (
+        "_body_bytes",
+        "_fields",
+        "_head_bytes",
+        "_head_reads",
+        "_is_head_known",
+        "_is_last",
+        "_is_offer",
+        "_parser",
+        "_read_bytes",
+        "_take",
+        "_url",
+        "_wire",
+        "is_between",
+        "request",
+    )
+
+    def __init__(self, wire: Wire, take: Callable[[ClientRequest], None]) -> None:
+        self._wire = wire
+        self._take = take
+        self._parser = httptools.HttpRequestParser(self)
+        self.request: ClientRequest | None = None
+        self.is_between = True
+        self._is_last = False  # the client said so: what follows is no request
+        self._url = b""
+        self._fields: HeaderList = []
+        self._is_offer = False
+        self._is_head_known = False
+        self._read_bytes = 0  # of this read
+        self._head_reads = 0  # that ended inside this head
+        self._head_bytes = 0  # of them, without the first
+        self._body_bytes = 0  # read since this head, framing included
+
+    def feed(self, data: bytes) -> None:
+        """*data* is read. Raises ClientError for what is refused; nothing can be read behind it."""
+        self._read_bytes = len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._stay(data[offer.args[0] :])
+            return
+        except httptools.HttpParserError as error:
+            if self._is_last:
+                return
+            raise refusal(error) from None
+        if not self.is_between:
+            self._bound()
+
+    def close(self) -> None:
+        """Nothing is read any more. The parser holds this object, and this one the parser."""
+        del self._parser
+
+    def _bound(self) -> None:
+        """Raises ClientError for a field, or trailers, that never end: the parser shows a field when it is complete."""
+        request = self.request
+        if request is not None:
+            self._body_bytes += self._read_bytes
+            if self._body_bytes > request.size * _CHUNK_COST + _CHUNK_ROOM_BYTES:
+                raise not_http("its chunks hold too little")
+            return
+        if self._head_reads:
+            self._head_bytes += self._read_bytes
+            if self._head_bytes > MAX_TARGET_BYTES + MAX_HEADER_BYTES:
+                raise headers_too_large()
+        self._head_reads += 1
+
+    # --- called by the parser, in this order ---------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        self.is_between = False
+        self._head_reads = self._head_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the target."""
+        self._url += url
+        if len(self._url) > MAX_TARGET_BYTES:
+            raise target_too_long()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head; or of the trailers, which `on_message_complete` drops."""
+        self._fields.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """The head is complete."""
+        url, fields = self._url, self._fields
+        self._url, self._fields = b"", []
+        if self._is_head_known:
+            self._is_head_known = False
+            return
+        if len(fields) > MAX_FIELDS:
+            raise too_many_headers()
+        if self._head_reads or self._read_bytes > MAX_HEADER_BYTES:
+            check_size(fields)
+        named = fields_by_name(fields)
+        if b"_" in b"".join(named):
+            fields = without_underscores(fields)
+        parser = self._parser
+        version, target = parser.get_http_version(), read_target(url)
+        check_framing(version, named, target)
+        method = parser.get_method()
+        self.request = request = ClientRequest(
+            self._wire,
+            _METHODS.get(method) or _rare_method(method),
+            target,
+            fields,
+            named,
+            version,
+            parser.should_keep_alive(),
+        )
+        self._body_bytes = -self._read_bytes
+        self._is_offer = b"upgrade" in named and parser.should_upgrade()
+        self._take(request)
+
+    def on_body(self, piece: bytes) -> None:
+        """A part of the body."""
+        self.request.add(piece)  # type: ignore[union-attr] # a body follows a head
+
+    def on_message_complete(self) -> None:
+        """The request is complete, unless what follows an offered upgrade is its body."""
+        if self._is_offer:
+            return
+        self._fields = []
+        request, self.request = self.request, None
+        self.is_between = True
+        if request is not None:
+            self._is_last = not request.keep_alive
+            request.complete()
+
+    def _stay(self, rest: bytes) -> None:
+        """*rest*, behind a head that offered an upgrade, is that request's body and whatever follows it."""
+        request = self.request
+        self._parser = httptools.HttpRequestParser(self)
+        self._is_offer = False
+        framing = [pair for pair in request.headers if pair[0] in _FRAMING] if request else []
+        if framing:
+            self._is_head_known = True  # until a fresh parser has been told how the body is framed
+            lines = b"".join(b"%b: %b\r\n" % pair for pair in framing)
+            self._parser.feed_data(b"POST / HTTP/1.1\r\nhost: x\r\n" + lines + b"\r\n")
+        else:
+            self.on_message_complete()
+        if rest:
+            self.feed(rest)
+
+
+def _rare_method(method: bytes) -> str:
+    """Raises InvalidRequest for CONNECT, behind which stands no HTTP."""
+    if method == b"CONNECT":
+        raise not_http("this is no tunnel")
+    return method.decode("ascii")

@@ -1,0 +1,142 @@
+"""
+Numbers by label values, kept plainly and shown by prometheus-client when a page is asked for.
+
+Its own counters and histograms look labels up under a lock, lock each value and walk the buckets one by one: 17 µs for
+an exchange, 2 here (measured on one core). What makes them safe between threads is not needed: the event loop's thread
+counts, and reads too. A series is shown from the first time something is counted in it, and there is none before.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
+from sys import float_info
+
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+from typing_extensions import override
+
+Labels = tuple[object, ...]  # in the order of the names; shown as text
+
+_INFINITE = "+Inf"
+
+
+class Counts(Collector):
+    """A counter or a gauge: one number for each set of labels.
+
+    *by_labels* is written as it is, `counts.by_labels["up", "answered"] += 1`: a call of ours would cost as much again.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        kind: type[CounterMetricFamily | GaugeMetricFamily],
+        name: str,
+        documentation: str,
+        labels: Sequence[str],
+    ) -> None:
+        self.by_labels: defaultdict[Labels, int] = defaultdict(int)
+        self._kind = kind
+        self._name = name
+        self._documentation = documentation
+        self._labelnames = tuple(labels)
+        registry.register(self)
+
+    def _family(self) -> CounterMetricFamily | GaugeMetricFamily:
+        return self._kind(self._name, self._documentation, labels=self._labelnames)
+
+    def describe(self) -> Iterable[Metric]:
+        """The name without a number: what the registry asks for before there is one."""
+        return [self._family()]
+
+    @override
+    def collect(self) -> Iterable[Metric]:
+        """Every number."""
+        family = self._family()
+        for labels, count in self.by_labels.items():
+            # An upstream may count more tokens than a float can hold, and a page must be written all the same.
+            family.add_metric([str(value) for value in labels], min(count, float_info.max))
+        return [family]
+
+
+class Total(Collector):
+    """A counter without labels, asked of whoever counts when a page is."""
+
+    def __init__(
+        self, registry: CollectorRegistry, name: str, documentation: str, read: Callable[[], int]
+    ) -> None:
+        self._name = name
+        self._documentation = documentation
+        self._read = read
+        self._labelnames = ()
+        registry.register(self)
+
+    def describe(self) -> Iterable[Metric]:
+        """The name without a number."""
+        return [CounterMetricFamily(self._name, self._documentation, labels=())]
+
+    @override
+    def collect(self) -> Iterable[Metric]:
+        """The number."""
+        return [CounterMetricFamily(self._name, self._documentation, self._read())]
+
+
+class _Distribution:
+    """How many values fell between two bounds, and their sum."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self, buckets: int) -> None:
+        self.counts = [0] * buckets
+        self.total = 0.0
+
+
+class Distributions(Collector):
+    """A histogram: one distribution for each set of labels. *bounds* rise, each the greatest value of its bucket."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        name: str,
+        documentation: str,
+        labels: Sequence[str],
+        bounds: Sequence[float],
+    ) -> None:
+        self._name = name
+        self._documentation = documentation
+        self._labelnames = tuple(labels)
+        self._bounds = tuple(bounds)
+        self._shown_bounds = [*map(floatToGoString, bounds), _INFINITE]
+        buckets = len(self._shown_bounds)
+        self._by_labels: defaultdict[Labels, _Distribution] = defaultdict(
+            lambda: _Distribution(buckets)
+        )
+        registry.register(self)
+
+    def observe(self, labels: Labels, value: float) -> None:
+        """*value* is counted under *labels*."""
+        found = self._by_labels[labels]
+        found.counts[bisect_left(self._bounds, value)] += 1
+        found.total += value
+
+    def _family(self) -> HistogramMetricFamily:
+        return HistogramMetricFamily(self._name, self._documentation, labels=self._labelnames)
+
+    def describe(self) -> Iterable[Metric]:
+        """The name without a number."""
+        return [self._family()]
+
+    @override
+    def collect(self) -> Iterable[Metric]:
+        """Every distribution; a bucket's number holds those below it, as Prometheus wants it."""
+        family = self._family()
+        for labels, found in self._by_labels.items():
+            buckets = zip(self._shown_bounds, accumulate(found.counts), strict=True)
+            family.add_metric([str(value) for value in labels], [*buckets], found.total)
+        return [family]

@@ -58,12 +58,11 @@ class Authenticator:
         if not key:
             raise Unauthenticated(_NO_KEY)
         holder = self._holders.get(self._digest(key))
-        if holder is None or self._is_over(holder.expires_at):
+        if holder is None or (
+            holder.expires_at is not None and holder.expires_at <= self._now_seconds()
+        ):
             raise Unauthenticated(_WRONG_KEY.format(masked=_masked(key)))
         return holder.principal
-
-    def _is_over(self, expires_at: float | None) -> bool:
-        return expires_at is not None and expires_at <= self._now_seconds()
 
 
 class OpenDoor:

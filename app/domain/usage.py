@@ -1,10 +1,9 @@
 """Tokens of one answer, as the upstream counted them."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Input and output tokens; *cached_input_tokens* are part of the input."""
 
     input_tokens: int

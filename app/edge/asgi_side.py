@@ -1,5 +1,6 @@
 """
-A client's request as ASGI's `receive` and `send`, for the control plane. The data plane takes the request itself.
+A client's request as ASGI shows it. `receive` and `send` are for the control plane: the data plane takes the request
+itself, from the scope.
 
 Ours, and not uvicorn's `RequestResponseCycle`: one kind of request can then wait in line, one place frames replies,
 and the bounds, deadlines and the drain hold for both planes.
@@ -19,6 +20,7 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CLIENT = "mindgate.client"  # in a scope's extensions: the ClientRequest
+_ASGI = {"version": "3.0", "spec_version": "2.3"}
 _OWN = (
     b"content-length",
     b"transfer-encoding",
@@ -27,20 +29,36 @@ _OWN = (
 )  # the connection writes these
 
 
-def client_of(scope: Scope) -> ClientRequest:
-    """The request behind *scope*."""
-    client: ClientRequest = scope["extensions"][CLIENT]
-    return client
-
-
 class AsgiSide:
-    """The two callables of one request."""
+    """The scope and the two callables of *request*.
 
-    __slots__ = ("_is_read", "_request")
+    *peers*: the addresses of client and server. *state*: what the lifespan left for all requests.
+    """
 
-    def __init__(self, request: ClientRequest) -> None:
+    __slots__ = ("_is_read", "_request", "scope")
+
+    def __init__(
+        self, request: ClientRequest, peers: tuple[Any, Any], state: dict[str, Any]
+    ) -> None:
         self._request = request
         self._is_read = False
+        target = request.target
+        self.scope: Scope = {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": request.version,
+            "method": request.method,
+            "scheme": "http",
+            "path": target.plain_path,
+            "raw_path": target.raw_path,
+            "query_string": target.raw_query,
+            "root_path": "",
+            "headers": request.headers,
+            "client": peers[0],
+            "server": peers[1],
+            "state": state.copy(),
+            "extensions": {CLIENT: request},
+        }
 
     async def receive(self) -> Message:
         """The whole body, once. Then nothing until the reply is complete: a client that leaves cancels the task."""

@@ -8,12 +8,14 @@ The body is collected while the task runs that serves it, bounded on the bytes t
 import asyncio
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from io import BytesIO
 from typing import Protocol
 
 from app.domain.errors import ClientError, RequestTooLarge, UnsupportedMediaType
 from app.edge.head_rules import Target, request_timed_out
 from app.edge.surroundings import Surroundings
 from app.protocol.headers import HeaderList
+from app.wire.outbox import Outgoing
 
 UNWANTED_BYTES = 64 * 1024  # of a body are kept before anyone has asked for it
 _USUAL_BODY_BYTES = 1024 * 1024  # the control plane's bound; the data plane sets its own
@@ -46,8 +48,8 @@ class Wire(Protocol):
         ...
 
     @property
-    def is_closing(self) -> bool:
-        """True when no further request will be taken."""
+    def is_stopping(self) -> bool:
+        """True when it takes no further request."""
         ...
 
     @property
@@ -56,8 +58,8 @@ class Wire(Protocol):
         ...
 
     @property
-    def transport(self) -> asyncio.Transport:
-        """Where replies go. Each write is a system call at once: uvloop joins none that follow each other."""
+    def out(self) -> Outgoing:
+        """Where replies go."""
         ...
 
     def mind_reading(self) -> None:
@@ -84,16 +86,17 @@ class ClientRequest:
     """
 
     __slots__ = (
+        "_body",
         "_failure",
         "_fields",
+        "_gathered",
         "_is_asked",
         "_is_chunked",
         "_is_writing",
         "_left",
         "_length",
-        "_pieces",
+        "_out",
         "_status",
-        "_transport",
         "_waiter",
         "_wire",
         "extra_fields",
@@ -125,7 +128,7 @@ class ClientRequest:
         keep_alive: bool,
     ) -> None:
         self._wire = wire
-        self._transport = wire.transport
+        self._out = wire.out
         self.method = method
         self.target = target
         self.path = target.path
@@ -141,7 +144,8 @@ class ClientRequest:
         # the body
         self.is_whole = self._is_asked = False
         self.size = 0
-        self._pieces: list[bytes] = []
+        self._body = b""  # in one piece, as nearly every body comes
+        self._gathered: BytesIO | None = None  # in more
         self._failure: ClientError | None = None
         self._waiter: asyncio.Future[None] | None = None
         # the reply
@@ -160,12 +164,11 @@ class ClientRequest:
 
         Call it once. When the client has left, this waits for the cancellation that is on its way.
         """
-        self._refuse_early()
-        self._is_asked = True
-        if not self.is_whole or self._failure is not None or self.is_gone:
+        if b"content-encoding" in self.named:
+            self._refuse_coding(self.named[b"content-encoding"].strip().lower())
+        if not self.is_whole or self.size > self.max_body_bytes or self._failure or self.is_gone:
             await self._rest()
-        pieces, self._pieces = self._pieces, []
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return self._taken()
 
     def start(self, status: int, fields: bytes, length: int | None) -> None:
         """See `ClientConnection.start`."""
@@ -186,9 +189,9 @@ class ClientRequest:
         if len(piece) > _LARGE_BYTES:
             self._write_large(piece)
         elif self.head_sent:
-            self._transport.write(self._framed(piece))
+            self._out.write(self._framed(piece))
         else:
-            self._transport.write(self._take_head() + self._framed(piece))
+            self._out.write(self._take_head() + self._framed(piece))
 
     def finish(self, piece: bytes = b"") -> None:
         """See `ClientConnection.finish`. *piece* is the body's last, and leaves in one write with the end."""
@@ -198,12 +201,19 @@ class ClientRequest:
             self.write(piece)
             piece = b""
         self.is_finished = True
-        end = self._end(piece) if self._is_writing else b""
-        self._is_writing = False
-        if not self.head_sent:
-            end = self._take_head() + end
+        end = b"" if self.head_sent else self._take_head()
+        if self._is_writing:
+            self._is_writing = False
+            if self._is_chunked and piece:
+                end = b"%b%x\r\n%b\r\n0\r\n\r\n" % (end, len(piece), piece)  # one copy
+            elif self._is_chunked:
+                end += _LAST_CHUNK
+            else:
+                end += piece
+                if self._left is not None:
+                    self._left -= len(piece)
         if end:
-            self._transport.write(end)
+            self._out.write(end)
         if self._left:  # the head promised another length
             self._wire.cut()
         else:
@@ -228,17 +238,22 @@ class ClientRequest:
             return False
         return self.size > (self.max_body_bytes if self._is_asked else UNWANTED_BYTES)
 
-    def add(self, piece: bytes) -> None:
-        """*piece* of the body has come."""
-        self.size += len(piece)
-        if self.size > UNWANTED_BYTES and self._is_too_much():
-            return
-        self._pieces.append(piece)
+    def add(self, pieces: list[bytes], *, is_last: bool) -> None:
+        """*pieces* of the body have come, perhaps none; *is_last*: and with them all of it."""
+        if pieces:
+            piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            self.size += len(piece)
+            if self.size <= UNWANTED_BYTES or not self._is_too_much():
+                self._keep(piece)
+        if is_last:
+            self.is_whole = True
+            if self._waiter is not None:
+                self._wake()
 
-    def complete(self) -> None:
-        """The body has come, all of it."""
-        self.is_whole = True
-        self._wake()
+    @property
+    def missing_bytes(self) -> int:
+        """How much of the body is still to come, where its head says it; else 0."""
+        return int(self.named.get(b"content-length", b"0")) - self.size
 
     def break_body(self, error: ClientError) -> None:
         """The rest of the body will never come: who asks for it meets *error*."""
@@ -254,26 +269,27 @@ class ClientRequest:
         """The client has gone: what is written goes nowhere, and the task is cancelled (law 5)."""
         self.is_gone = True
         self._is_writing = False
-        self._pieces.clear()
+        self._forget_body()
 
     # --- the body ------------------------------------------------------------------------------------------------
 
-    def _refuse_early(self) -> None:
-        """Raises UnsupportedMediaType, and RequestTooLarge for a length that is too much by what it says (F33)."""
-        coding = self.named.get(b"content-encoding")
-        if coding is not None and coding.strip().lower() not in (b"identity", b""):
+    def _refuse_coding(self, coding: bytes) -> None:
+        """Raises UnsupportedMediaType."""
+        if coding not in (b"identity", b""):
             raise UnsupportedMediaType(
-                f"Content-Encoding '{coding.strip().lower().decode('latin-1')[:40]}' is not supported: "
+                f"Content-Encoding '{coding.decode('latin-1')[:40]}' is not supported: "
                 "send the request uncompressed."
             )
+
+    async def _rest(self) -> None:
+        """Raises RequestTooLarge at once for a length that is too much by what it says (F33)."""
         length = self.named.get(b"content-length", b"0")
         if int(length) > self.max_body_bytes or self.size > self.max_body_bytes:
             raise self._too_large()
-
-    async def _rest(self) -> None:
+        self._is_asked = True
         expects = self.named.get(b"expect", b"").lower() == b"100-continue"
         if expects and not self.size and not self.is_whole and self.version != "1.0":
-            self._transport.write(_CONTINUE)
+            self._out.write(_CONTINUE)
         self._wire.mind_reading()
         if self._failure is None or self.is_gone:
             self._waiter = asyncio.get_running_loop().create_future()
@@ -282,9 +298,29 @@ class ClientRequest:
         if self._failure is not None:
             raise self._failure
 
+    def _keep(self, piece: bytes) -> None:
+        # Put together as it comes: at its end, 10 MB would stop the loop for 10 ms.
+        if self._gathered is not None:
+            self._gathered.write(piece)
+        elif self._body:
+            self._gathered = BytesIO()
+            self._gathered.write(self._body)
+            self._gathered.write(piece)
+            self._body = b""
+        else:
+            self._body = piece
+
+    def _taken(self) -> bytes:
+        body, gathered = self._body, self._gathered
+        self._forget_body()
+        return body if gathered is None else gathered.getvalue()
+
+    def _forget_body(self) -> None:
+        self._body, self._gathered = b"", None
+
     def _is_too_much(self) -> bool:
         if self._is_asked and self.size > self.max_body_bytes:
-            self._pieces.clear()
+            self._forget_body()
             self.break_body(self._too_large())
         return self._failure is not None
 
@@ -306,27 +342,23 @@ class ClientRequest:
             self._left -= len(piece)
         return piece
 
-    def _end(self, piece: bytes) -> bytes:
-        framed = self._framed(piece) if piece else b""
-        return framed + _LAST_CHUNK if self._is_chunked else framed
-
     def _write_large(self, piece: bytes) -> None:
-        """Without a copy of *piece*: the transport puts the parts together."""
+        """Without a copy of *piece*."""
         head = b"" if self.head_sent else self._take_head()
         if self._is_chunked:
-            self._transport.writelines((b"%b%x\r\n" % (head, len(piece)), piece, b"\r\n"))
+            self._out.write_large((b"%b%x\r\n" % (head, len(piece)), piece, b"\r\n"))
             return
         if self._left is not None:
             self._left -= len(piece)
-        self._transport.writelines((head, piece))
+        self._out.write_large((head, piece))
 
     def _take_head(self) -> bytes:
         """The head's bytes. Whether the connection stays is decided now: it does not when a body is still to come,
         for nobody will read it."""
         self.head_sent = True
-        wire = self._wire
+        wire, surroundings = self._wire, self._wire.surroundings
         connection = b""
-        if not self.keep_alive or not self.is_whole or wire.is_closing:
+        if not self.keep_alive or not self.is_whole or surroundings.is_draining or wire.is_stopping:
             self.keep_alive = False
             connection = _CLOSE
         elif self.version == "1.0":
@@ -339,5 +371,5 @@ class ClientRequest:
             framing = b"\r\n"
         else:
             framing = b"content-length: %d\r\n\r\n" % self._length
-        start = STATUS_LINES[self._status] + wire.surroundings.date_line
+        start = STATUS_LINES[self._status] + surroundings.date_line
         return b"".join((start, self._fields, self.extra_fields, connection, framing))

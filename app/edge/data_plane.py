@@ -6,9 +6,10 @@ pipeline: the client's own connection, no ASGI message between. Every reply has 
 headers. A client that leaves cancels the task (law 5): `app.edge.http_connection`.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
 
-from app.edge.asgi_side import Receive, Scope, Send, client_of
+from app.edge.asgi_side import CLIENT, Receive, Scope, Send
 from app.edge.client_request import ClientRequest
 from app.edge.cors import cors_headers, is_preflight, preflight_headers
 from app.proxy.pipeline import Pipeline
@@ -19,6 +20,7 @@ _CONTROL_PLANE = frozenset(
 )
 
 
+@lru_cache(maxsize=64)  # a client asks for the same few again and again
 def is_data_plane(path: str) -> bool:
     """True for a path of the data plane: its first segment is not one of the control plane's."""
     return path.lstrip("/").partition("/")[0] not in _CONTROL_PLANE
@@ -40,14 +42,16 @@ class DataPlane:
         self._cors_origins = cors_origins
         self._new_request_id = new_request_id
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, from its head to the last byte of its reply."""
-        client = client_of(scope)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """One request, from its head to the last byte of its reply. What is awaited is the pipeline's coroutine."""
+        client: ClientRequest = scope["extensions"][CLIENT]
         client.max_body_bytes = self._max_body_bytes
-        request_id = self._new_request_id()
-        if self._cors_origins and self._answers_page(client, request_id):
-            return
-        await self._pipeline.serve(client, request_id)
+        serve = self._serve_page if self._cors_origins else self._pipeline.serve
+        return serve(client, self._new_request_id())
+
+    async def _serve_page(self, client: ClientRequest, request_id: str) -> None:
+        if not self._answers_page(client, request_id):
+            await self._pipeline.serve(client, request_id)
 
     def _answers_page(self, client: ClientRequest, request_id: str) -> bool:
         """The reply to *client* will say what its page may see; True when that was all it asked."""

@@ -7,7 +7,6 @@ A13, F34; reliability R1.
 """
 
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -70,27 +69,26 @@ def _absolute(url: bytes) -> tuple[bytes, bytes]:
     return authority, b"/" + path + mark + query if slash or mark else b"/"
 
 
-def check_framing(version: str, named: Mapping[bytes, bytes], target: Target) -> None:
+@lru_cache(maxsize=64)  # what passes is the same few again and again; what is refused is not kept
+def check_framing(version: str, coding: bytes | None, host: bytes | None, authority: bytes) -> None:
     """Raises InvalidRequest for what two readers could understand in two ways (reliability S1, S2).
 
-    *named*: the fields by name. Content-Length beside Transfer-Encoding, and either of them twice, the parser refuses.
+    *coding* and *host*: the values of Transfer-Encoding and Host. *authority*: the target's. Content-Length beside
+    Transfer-Encoding, and either of them twice, the parser refuses.
     """
     if version != "1.1" and version != "1.0":
         raise not_http(f"its version is {version}")
-    coding = named.get(b"transfer-encoding")
     if coding is not None and (version == "1.0" or coding.lower() != b"chunked"):
         raise not_http("Transfer-Encoding may only be chunked")
-    host = named.get(b"host")
     if host is None:
         if version == "1.1":
             raise not_http("it has no Host")
     elif not is_host(host):
         raise not_http("its Host names no host")
-    if target.authority and target.authority.lower() != (host or target.authority).lower():
+    if authority and authority.lower() != (host or authority).lower():
         raise not_http("its target and its Host differ")
 
 
-@lru_cache(maxsize=64)
 def is_host(value: bytes) -> bool:
     """True for a host as RFC 3986 writes it, with or without a port."""
     return _HOST.fullmatch(value) is not None

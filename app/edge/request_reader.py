@@ -8,6 +8,7 @@ request's body. Java's HttpClient offers `h2c` with every POST.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import httptools
 
@@ -51,22 +52,26 @@ class RequestReader:
         "_is_last",
         "_is_offer",
         "_parser",
+        "_pieces",
         "_read_bytes",
         "_take",
         "_url",
         "_wire",
         "is_between",
+        "on_body",
+        "on_message_begin",
+        "on_url",
         "request",
     )
 
     def __init__(self, wire: Wire, take: Callable[[ClientRequest], None]) -> None:
         self._wire = wire
         self._take = take
-        self._parser = httptools.HttpRequestParser(self)
         self.request: ClientRequest | None = None
         self.is_between = True
         self._is_last = False  # the client said so: what follows is no request
-        self._url = b""
+        self._url: list[bytes] = []
+        self._pieces: list[bytes] = []  # of a body, from this read
         self._fields: HeaderList = []
         self._is_offer = False
         self._is_head_known = False
@@ -74,6 +79,11 @@ class RequestReader:
         self._head_reads = 0  # that ended inside this head
         self._head_bytes = 0  # of them, without the first
         self._body_bytes = 0  # read since this head, framing included
+        # What the parser calls to no other end than to leave something here: no Python runs for it.
+        self.on_message_begin = partial(setattr, self, "is_between", False)
+        self.on_url = self._url.append
+        self.on_body = self._pieces.append
+        self._parser = httptools.HttpRequestParser(self)
 
     def feed(self, data: bytes) -> None:
         """*data* is read. Raises ClientError for what is refused; nothing can be read behind it."""
@@ -92,34 +102,29 @@ class RequestReader:
 
     def close(self) -> None:
         """Nothing is read any more. The parser holds this object, and this one the parser."""
-        del self._parser
+        del self._parser, self.on_message_begin
 
     def _bound(self) -> None:
-        """Raises ClientError for a field, or trailers, that never end: the parser shows a field when it is complete."""
+        """This read ended inside a request. Raises ClientError for a field, or trailers, that never end: the parser
+        shows a field when it is complete."""
         request = self.request
         if request is not None:
+            request.add(self._pieces, is_last=False)
+            self._pieces.clear()
             self._body_bytes += self._read_bytes
             if self._body_bytes > request.size * _CHUNK_COST + _CHUNK_ROOM_BYTES:
                 raise not_http("its chunks hold too little")
             return
+        self._url[:] = [b"".join(self._url)]
+        if len(self._url[0]) > MAX_TARGET_BYTES:
+            raise target_too_long()
         if self._head_reads:
             self._head_bytes += self._read_bytes
             if self._head_bytes > MAX_TARGET_BYTES + MAX_HEADER_BYTES:
                 raise headers_too_large()
         self._head_reads += 1
 
-    # --- called by the parser, in this order ---------------------------------------------------------------------
-
-    def on_message_begin(self) -> None:
-        """The first byte of a request."""
-        self.is_between = False
-        self._head_reads = self._head_bytes = 0
-
-    def on_url(self, url: bytes) -> None:
-        """A part of the target."""
-        self._url += url
-        if len(self._url) > MAX_TARGET_BYTES:
-            raise target_too_long()
+    # --- called by the parser, in this order, beside `on_message_begin`, `on_url` and `on_body` -------------------
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head; or of the trailers, which `on_message_complete` drops."""
@@ -127,21 +132,28 @@ class RequestReader:
 
     def on_headers_complete(self) -> None:
         """The head is complete."""
-        url, fields = self._url, self._fields
-        self._url, self._fields = b"", []
+        url, fields = b"".join(self._url), self._fields
+        self._url.clear()
+        self._fields = []
         if self._is_head_known:
             self._is_head_known = False
             return
+        if len(url) > MAX_TARGET_BYTES:
+            raise target_too_long()
         if len(fields) > MAX_FIELDS:
             raise too_many_headers()
         if self._head_reads or self._read_bytes > MAX_HEADER_BYTES:
             check_size(fields)
-        named = fields_by_name(fields)
+            self._head_reads = self._head_bytes = 0
+        named = dict(fields)
+        if len(named) != len(fields):
+            named = fields_by_name(fields)
         if b"_" in b"".join(named):
             fields = without_underscores(fields)
         parser = self._parser
         version, target = parser.get_http_version(), read_target(url)
-        check_framing(version, named, target)
+        coding, host = named.get(b"transfer-encoding"), named.get(b"host")
+        check_framing(version, coding, host, target.authority)
         method = parser.get_method()
         self.request = request = ClientRequest(
             self._wire,
@@ -156,10 +168,6 @@ class RequestReader:
         self._is_offer = b"upgrade" in named and parser.should_upgrade()
         self._take(request)
 
-    def on_body(self, piece: bytes) -> None:
-        """A part of the body."""
-        self.request.add(piece)  # type: ignore[union-attr] # a body follows a head
-
     def on_message_complete(self) -> None:
         """The request is complete, unless what follows an offered upgrade is its body."""
         if self._is_offer:
@@ -169,7 +177,8 @@ class RequestReader:
         self.is_between = True
         if request is not None:
             self._is_last = not request.keep_alive
-            request.complete()
+            request.add(self._pieces, is_last=True)
+            self._pieces.clear()
 
     def _stay(self, rest: bytes) -> None:
         """*rest*, behind a head that offered an upgrade, is that request's body and whatever follows it."""

@@ -102,6 +102,7 @@ def make_server(
         host=host,
         port=port,
         loop="uvloop",
+        interface="asgi3",  # else uvicorn looks for an `async def`
         http=partial(HttpConnection, surroundings=surroundings),  # type: ignore[arg-type] # it calls it
         ws="none",
         lifespan="on",

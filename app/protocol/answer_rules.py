@@ -9,7 +9,7 @@ or a pure function, which the room `upstreams` writes.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from app.protocol.sse import Event
 
@@ -39,8 +39,7 @@ class AnswerUnusable(Exception):
         self.data = data
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Stands in for what the upstream leaves out of its answer; made by the caller, once per answer."""
 
     id: str

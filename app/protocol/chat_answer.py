@@ -8,8 +8,6 @@ can still give it a real status (upstreams E-C9, E-C10).
 on what it cannot be sure of. `read_closely` looks at each member and is what decides.
 """
 
-from dataclasses import dataclass
-
 import msgspec
 
 from app.domain.usage import Usage
@@ -72,8 +70,7 @@ _OBJECT_TYPE, _ASSISTANT_ROLE = msgspec.Raw(_OBJECT), msgspec.Raw(_ASSISTANT)
 _LATEST = 10**18  # a number beyond it is no time
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct):
     """What the client gets, and what it cost; *usage* None where the upstream did not count."""
 
     body: bytes
@@ -102,25 +99,24 @@ def plain_answer(body: bytes) -> Answer | None:
         or not 0 < answer.created < _LATEST
         or not answer.choices
         or len(answer.error)
-        or not is_utf8(body)
+        or not (body.isascii() or is_utf8(body))
     ):
         return None
     for place, choice in enumerate(answer.choices):
-        if not _is_plain_choice(choice, place):
+        message = choice.message
+        if (
+            choice.finish_reason in ("", "error")
+            or message.role != _ASSISTANT_ROLE
+            or bytes(choice.index) != b"%d" % place
+            or (message.tool_calls and not _are_plain_calls(message.tool_calls))
+        ):
             return None
     counts = answer.usage
     return Answer(body, None if counts is msgspec.UNSET else counts.usage())
 
 
-def _is_plain_choice(choice: _Choice, place: int) -> bool:
-    if choice.finish_reason in ("", "error") or choice.message.role != _ASSISTANT_ROLE:
-        return False
-    if bytes(choice.index) != b"%d" % place:
-        return False
-    calls = choice.message.tool_calls
-    return not calls or all(
-        call.id and call.function.name and call.type == _FUNCTION_TYPE for call in calls
-    )
+def _are_plain_calls(calls: list[_ToolCall]) -> bool:
+    return all(call.id and call.function.name and call.type == _FUNCTION_TYPE for call in calls)
 
 
 def read_closely(body: bytes, rules: AnswerRules, identity: Identity) -> Answer:

@@ -22,23 +22,21 @@ from app.protocol.chunk_repair import ChunkRepair
 from app.protocol.chunks import (
     Chunk,
     StreamProgress,
-    goes_on,
     is_canonical,
     is_late,
-    is_numbered_otherwise,
+    may_leave,
     note,
-    note_text,
+    note_if_plain,
     read_chunk,
     usable_choices,
 )
 from app.protocol.in_band import lists_failure, reports_failure
-from app.protocol.sse import DONE, Event, EventSplitter, EventTooLarge, frame
-from app.protocol.stream_template import RegularEvents
-from app.protocol.usage import is_whole, read_usage
+from app.protocol.sse import CR, DONE, MAX_EVENT_BYTES, Event, EventSplitter, EventTooLarge, frame
+from app.protocol.stream_template import MOST_RUNS, RegularEvents
+from app.protocol.usage import read_counts
 from app.protocol.utf8 import is_utf8
 
 _BLANKS = b" \t\r\n"
-_MOST_RUNS = 8  # of regular events that are looked for in one read, since each costs as much as the rest of it
 
 
 class _Failed(Exception):
@@ -120,7 +118,8 @@ class ChatStream:
         if self.ended:
             return b""
         taken = self._splitter.take(received)
-        if self._splitter.is_at_rest and self._regular.are_all(taken):
+        regular = self._regular
+        if regular.shape is not None and self._splitter.is_at_rest and regular.are_all(taken):
             self.heard = True
             return taken
         return self._read_taken(taken)
@@ -152,24 +151,51 @@ class ChatStream:
     def _read_taken(self, taken: bytes) -> bytes:
         """Runs of regular events as they are, the others one by one."""
         sent: list[bytes] = []
-        splitter, regular = self._splitter, self._regular
-        start, may_run = 0, _MOST_RUNS
+        self._regular.may_run = MOST_RUNS
+        start = 0
         try:
             while start < len(taken) and not self.ended:
-                if may_run and splitter.is_at_rest and regular.seem_to_begin(taken, start):
-                    may_run -= 1
-                    run = regular.run(taken, start)
-                    if run:
-                        self.heard = True
-                        sent.append(run)
-                        start += len(run)
-                        continue
-                events, start = splitter.split(taken, start)
-                self._read_all(events, sent)
+                end = self._read_plain(taken, start, sent) if self._splitter.is_at_rest else 0
+                if end:
+                    self.heard = True
+                    start = end
+                else:
+                    events, start = self._splitter.split(taken, start)
+                    self._read_all(events, sent)
         except EventTooLarge as too_large:
             self._read_all(too_large.events, sent)
             self._close(StreamFault(FaultReason.MALFORMED))
+        except _Failed as failed:
+            self._close(failed.fault)
         return b"".join(sent)
+
+    def _read_plain(self, taken: bytes, start: int, sent: list[bytes]) -> int:
+        """Where what is read here ends: the run from *start* on, or an event that stands as it would leave; else 0.
+
+        Nearly every event stands so; what `split`, `_read` and `_written` do is done here by fewer calls.
+        """
+        if self._regular.shape is not None:
+            run = self._regular.run(taken, start)
+            if run:
+                sent.append(run)
+                return start + len(run)
+        if taken.startswith(DONE, start):
+            sent.append(self._done())
+            return start + len(DONE)
+        end = taken.find(b"\n", start, start + MAX_EVENT_BYTES)
+        framed = taken[start : end + 2]
+        if not (framed.startswith(b"data: {") and framed.endswith(b"}\n\n")) or CR in framed:
+            return 0
+        data = framed[6:-2]
+        if not data.isascii() and not is_utf8(data):
+            raise _Failed(FaultReason.MALFORMED, data)
+        chunk = read_chunk(data)
+        if chunk is None or self._filter is not None or not note_if_plain(chunk, self._said):
+            self._read_any(Event(b"", data), data, chunk, sent)
+        else:
+            sent.append(framed)
+            self._regular.learn(framed, chunk)
+        return end + 2
 
     def _read_all(self, events: Iterable[Event], sent: list[bytes]) -> None:
         try:
@@ -196,21 +222,18 @@ class ChatStream:
             raise _Failed(FaultReason.ERROR_EVENT, data)
         if not is_utf8(data):
             raise _Failed(FaultReason.MALFORMED, data)
-        chunk = read_chunk(data)
+        self._read_any(event, data, read_chunk(data), sent)
+
+    def _read_any(self, event: Event, data: bytes, chunk: Chunk | None, sent: list[bytes]) -> None:
         if chunk is None or chunk.error is not UNSET:
             self._read_unusual(event, data, chunk, sent)
         elif chunk.choices:
             self._pass_on(data, chunk, sent)
         else:
-            self._read_without_choices(event, data, chunk, sent)
-
-    def _read_without_choices(
-        self, event: Event, data: bytes, chunk: Chunk, sent: list[bytes]
-    ) -> None:
-        self._check_may_rewrite(data)
-        usage = b"" if chunk.usage is UNSET else bytes(chunk.usage)
-        if not self._read_usage(data, usage, sent):
-            self._read_unusual(event, data, chunk, sent)
+            self._check_may_rewrite(data)
+            usage = b"" if chunk.usage is UNSET else bytes(chunk.usage)
+            if not self._read_usage(data, usage, sent):
+                self._read_unusual(event, data, chunk, sent)
 
     def _read_unusual(
         self, event: Event, data: bytes, chunk: Chunk | None, sent: list[bytes]
@@ -241,7 +264,9 @@ class ChatStream:
         """Gemini's list of errors (E-S5), or text under a name where a dialect may send such; else a failure (S7)."""
         if lists_failure(data):
             raise _Failed(FaultReason.ERROR_EVENT, data)
-        if not self._rules.text_events or not self._is_named_text(event):
+        # A dialect whose events nobody has documented may send plain text under a name (upstreams K1).
+        may_be_text = self._rules.text_events and event.name
+        if not may_be_text or event.data.lstrip().startswith(b"<"):
             raise _Failed(FaultReason.MALFORMED, data)
         if not self._extend(event, sent):
             self.dropped_events += 1
@@ -249,10 +274,6 @@ class ChatStream:
     def _check_may_rewrite(self, data: bytes) -> None:
         if len(data) > self._max_event_bytes:
             raise _Failed(FaultReason.MALFORMED)
-
-    def _is_named_text(self, event: Event) -> bool:
-        # A dialect whose events nobody has documented may send plain text under a name (upstreams K1).
-        return bool(event.name) and not event.data.lstrip().startswith(b"<")
 
     def _extend(self, event: Event, sent: list[bytes]) -> bool:
         passed = self._filter.extension(event) if self._filter is not None else None
@@ -285,21 +306,13 @@ class ChatStream:
     def _written(self, data: bytes, chunk: Chunk | None) -> bytes:
         """The chunk's frame: as it came when it is canonical, else repaired; noted either way."""
         said, include_usage = self._said, self._include_usage
-        if chunk is not None and goes_on(chunk, said):
-            note_text(chunk.choices[0].delta, said)
-            framed = frame(data)
-            if self._filter is None:
-                self._regular.learn(framed, chunk)
-            return framed
         self._regular.forget()
+        if chunk is not None and note_if_plain(chunk, said):
+            return frame(data)
         if chunk is not None and is_late(chunk, said):
             self.dropped_events += 1
             return b""
-        if (
-            chunk is not None
-            and is_canonical(chunk, said, include_usage=include_usage)
-            and not is_numbered_otherwise(chunk, said)
-        ):
+        if chunk is not None and may_leave(chunk, said, include_usage=include_usage):
             note(chunk, said, repaired=False)
             return frame(data)
         self._check_may_rewrite(data)
@@ -324,12 +337,12 @@ class ChatStream:
         """Whether *value* is the usage of a chunk without choices, *data*: it is always read, and sent on once and
         last to who asked (contract I10, I11).
         """
-        usage = read_usage(value)
+        usage, has_all = read_counts(value)
         if usage is None:
             return False
         said = self._said
         said.usage = usage
-        if is_whole(value):
+        if has_all:
             said.usage_value = value
             if self._include_usage and not self._usage_sent:
                 self._usage_chunk = data
@@ -351,7 +364,8 @@ class ChatStream:
 
     def _done(self) -> bytes:
         """The upstream's `[DONE]`; without a single chunk before it there was no answer (upstreams E-C10)."""
-        if not self._said.choices or (self._lacks_answer() and self._said.unfinished()):
+        lacks_answer = self._filter is not None and self._filter.lacks_answer()
+        if not self._said.choices or (lacks_answer and self._said.unfinished()):
             raise _Failed(FaultReason.MALFORMED)
         return self._closing()
 
@@ -361,14 +375,11 @@ class ChatStream:
             return b""
         if self._said.is_finished():
             return self._closing()
-        if clean and self._lacks_answer():
+        if clean and self._filter is not None and self._filter.lacks_answer():
             return self._close(StreamFault(FaultReason.MALFORMED))
         if clean and self._rules.missing_finish == "accept" and self._said.has_content:
             return self._closing()
         return self._close(StreamFault(FaultReason.DISCONNECTED))
-
-    def _lacks_answer(self) -> bool:
-        return self._filter is not None and self._filter.lacks_answer()
 
     def _closing(self) -> bytes:
         sent: list[bytes] = []
@@ -378,7 +389,7 @@ class ChatStream:
             sent.append(self._written(data, read_chunk(data)))
         sent.append(self._usage())
         sent.append(DONE)
-        self._close(None)
+        self.ended = True
         return b"".join(sent)
 
     def _made_up(self, rest: dict[str, bytes]) -> bytes:

@@ -34,21 +34,18 @@ def client_key(headers: HeaderList) -> str:
     for carrier in _KEY_CARRIERS:
         for name, value in headers:
             if name == carrier:
-                token = _token(value) if carrier == b"authorization" else value.strip()
+                token = value.strip()
+                if carrier == b"authorization":
+                    scheme, _, rest = token.partition(b" ")
+                    token = rest.strip() if scheme.lower() == _BEARER else b""
                 if token:
                     return token.decode("latin-1")
     return ""
 
 
-def _token(value: bytes) -> bytes:
-    scheme, _, token = value.strip().partition(b" ")
-    return token.strip() if scheme.lower() == _BEARER else b""
-
-
-def request_headers(headers: Iterable[tuple[bytes, bytes]], *, openai_family: bool) -> HeaderList:
-    """Those of a client's headers that an upstream may see."""
-    allowed = _TO_OPENAI_FAMILY if openai_family else _TO_UPSTREAM
-    return [field for field in headers if field[0] in allowed]
+def names_for_upstream(*, openai_family: bool) -> frozenset[bytes]:
+    """Which of a client's headers an upstream may see."""
+    return _TO_OPENAI_FAMILY if openai_family else _TO_UPSTREAM
 
 
 def response_headers(headers: Iterable[tuple[bytes, bytes]]) -> HeaderList:

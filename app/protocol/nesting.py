@@ -27,6 +27,8 @@ def is_shallow(text: bytes, values: Mapping[str, msgspec.Raw]) -> bool:
 
     False also for a text of so many brackets that telling would take too long.
     """
+    if len(text) <= _SHORT_BYTES and text.count(b"{") + text.count(b"[") <= MAX_DEPTH:
+        return True  # nearly every text that is short
     if _has_few_brackets(text, MAX_DEPTH):
         return True
     room = MAX_DEPTH - 1

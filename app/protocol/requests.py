@@ -11,7 +11,6 @@ bodies that SDKs write, ten times as fast, and gives up on whatever might mean s
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -64,10 +63,11 @@ _OPTIONS = msgspec.json.Decoder(_StreamOptions | None)
 _SWITCH = {b"true": True, b"false": False, b"null": False}
 _NULL = msgspec.Raw(b"null")
 _LONGEST_COUNT_BYTES = 9
+# Only with one of these may a body be other than chat-shaped.
+_MAY_BE_OTHERWISE = frozenset(("input", "tools", "tool_choice"))
 
 
-@dataclass(slots=True)
-class ChatRequest:
+class ChatRequest(msgspec.Struct):
     """One request for a chat completion.
 
     *include_usage*: the client asked for the extra usage chunk. *members*: the top level of *body*, in order.
@@ -91,18 +91,20 @@ def read_chat_request(body: bytes) -> ChatRequest:
 def read_plainly(body: bytes) -> ChatRequest | None:
     """The same for a body of which every part is in order; None for a fault, and where a closer look is needed."""
     values = plain_values(body)
-    if values is None or "model" not in values or not is_chat_shaped(values):
+    if values is None or "model" not in values:
+        return None
+    if not _MAY_BE_OTHERWISE.isdisjoint(values) and not is_chat_shaped(values):
         return None
     try:
         model = _MODEL.decode(values["model"])
-        choices = _choices(values.get("n", _NULL))
+        choices = _choices(values["n"]) if "n" in values else 1
         options = _OPTIONS.decode(values.get("stream_options", _NULL))
     except UNREADABLE:
         return None
     stream = _SWITCH.get(bytes(values.get("stream", _NULL)))
     if not model or choices is None or stream is None:
         return None
-    if not is_shallow(body, values) or not is_utf8(body):
+    if not is_shallow(body, values) or not (body.isascii() or is_utf8(body)):
         return None
     include_usage = options is not None and options.include_usage is True
     return ChatRequest(body, model, stream, include_usage, choices, PlainMembers(body, values))

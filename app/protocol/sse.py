@@ -18,7 +18,7 @@ MAX_EVENT_BYTES = 64 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _DATA = b"data: "
 _BLANK_LINE = b"\n\n"
-_LF, _CR = 10, 13  # asked for as numbers: `b"\n" in data` takes CPython eight times as long
+LF, CR = 10, 13  # asked for as numbers: `b"\n" in data` takes CPython eight times as long
 _MOST_HELD_BYTES = (
     16 * 1024
 )  # more is kept in pieces: joined again at each read it would be copied each time
@@ -117,7 +117,7 @@ class EventSplitter:
             return received
         end = received.rfind(_BLANK_LINE) + 2
         held = received[end:] if end > 1 else received
-        if len(held) > min(_MOST_HELD_BYTES, self._max_event_bytes) or _CR in held:
+        if len(held) > min(_MOST_HELD_BYTES, self._max_event_bytes) or CR in held:
             return received
         self._held = held
         return received[:end] if end > 1 else b""
@@ -131,7 +131,7 @@ class EventSplitter:
             end = taken.find(b"\n", start)
             if 0 < end <= start + self._max_event_bytes and taken.startswith(b"\n", end + 1):
                 data = taken[start + len(_DATA) : end]
-                if data and _CR not in data:
+                if data and CR not in data:
                     return (Event(b"", data),), end + 2
         end = _block_end(taken, start)
         return self._by_line(taken[start:end]), end
@@ -162,7 +162,7 @@ class EventSplitter:
         if self._after_cr and received:
             self._after_cr = False
             received = received.removeprefix(b"\n")
-        if _CR in received:
+        if CR in received:
             self._after_cr = received.endswith(b"\r")
             received = received.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         return received
@@ -214,7 +214,7 @@ def frame(data: bytes) -> bytes:
 
     Line ends in *data* become blanks; inside JSON they can only stand between tokens.
     """
-    if _LF in data or _CR in data:
+    if LF in data or CR in data:
         data = data.replace(b"\r", b" ").replace(b"\n", b" ")
     return b"data: %b\n\n" % data
 

@@ -20,9 +20,12 @@ class WholeCounts(msgspec.Struct, gc=False):
 
     def usage(self) -> Usage | None:
         """The tokens, for accounting; None when they are below nought."""
+        prompt, completion = self.prompt_tokens, self.completion_tokens
+        if prompt < 0 or completion < 0:
+            return None
         details = self.prompt_tokens_details
-        cached = details.cached_tokens if details is not None else None
-        return _usage(self.prompt_tokens, self.completion_tokens, cached or 0)
+        cached = (details.cached_tokens or 0) if details is not None else 0
+        return Usage(prompt, completion, min(cached, prompt) if cached > 0 else 0)
 
 
 class _Counts(msgspec.Struct):
@@ -57,6 +60,14 @@ def read_usage(value: bytes | msgspec.Raw | None) -> Usage | None:
         return _partial_usage(value)
 
 
+def read_counts(value: bytes | msgspec.Raw) -> tuple[Usage | None, bool]:
+    """What `read_usage` and `is_whole` say of it, in one decode of nearly every usage."""
+    try:
+        return _WHOLE_COUNTS.decode(value).usage(), True
+    except UNREADABLE:
+        return _partial_usage(value), is_whole(value)
+
+
 def is_whole(value: bytes | msgspec.Raw) -> bool:
     """Whether a client may see it: all three counts are there, as integers (contract E4)."""
     try:
@@ -72,7 +83,8 @@ def _partial_usage(value: bytes | msgspec.Raw) -> Usage | None:
         counts = _COUNTS.decode(value)
     except UNREADABLE:
         return None
-    return _usage(counts.prompt_tokens, counts.completion_tokens, _cached_tokens(value))
+    cached = _Details(_cached_tokens(value))
+    return WholeCounts(counts.prompt_tokens, counts.completion_tokens, 0, cached).usage()
 
 
 def _cached_tokens(value: bytes | msgspec.Raw) -> int:
@@ -81,9 +93,3 @@ def _cached_tokens(value: bytes | msgspec.Raw) -> int:
     except UNREADABLE:
         return 0
     return (details.cached_tokens or 0) if details is not None else 0
-
-
-def _usage(prompt: int, completion: int, cached: int) -> Usage | None:
-    if prompt < 0 or completion < 0:
-        return None
-    return Usage(prompt, completion, min(cached, prompt) if cached > 0 else 0)

@@ -9,7 +9,9 @@ about another attempt is here.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from app.domain.errors import GatewayError, Overloaded, UpstreamAnswered, UpstreamUnreachable
 from app.domain.exchange import Exchange
@@ -29,8 +31,7 @@ _MAX_ERROR_BYTES = 1024 * 1024
 _COUNTED_CODES = frozenset({"rate_limit_exceeded", "insufficient_quota", "upstream_error"})
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct):
     """An upstream's 200, its body still to come. Whoever holds it closes it.
 
     *content_type* and *coding*: its content-type and content-encoding as they came, b"" where it has none.
@@ -187,13 +188,13 @@ def _note_head(
     exchange: Exchange, upstream: Upstream, status: int, fields: dict[bytes, bytes]
 ) -> None:
     exchange.upstream_status = status
-    timings = upstream.dialect.timing_headers & fields.keys()
-    if timings:
-        exchange.upstream_timing = ", ".join(
-            f"{name.decode()}={fields[name].decode('latin-1')}"
-            for name in fields
-            if name in timings
-        )
+    timings = ""
+    for name in upstream.dialect.timing_headers:
+        value = fields.get(name)
+        if value is not None:
+            timing = f"{name.decode()}={value.decode('latin-1')}"
+            timings = f"{timings}, {timing}" if timings else timing
+    exchange.upstream_timing = timings
     given = fields.get(b"x-request-id")
     if given:
         exchange.upstream_request_id = _printable(given[:_LONGEST_ID].decode("latin-1"))

@@ -1,7 +1,8 @@
 """One request inside the pipeline: who asks, for what, and where the answer goes."""
 
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from app.domain.exchange import Exchange
 from app.domain.principal import Principal
@@ -11,8 +12,7 @@ from app.proxy.reply import Reply
 from app.routing.table import Operation
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct):
     """What a step of the pipeline may need. *pin*: the upstream that the URL or a header fixed, else None."""
 
     client: ClientConnection

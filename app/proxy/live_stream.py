@@ -36,10 +36,12 @@ class LiveStream:
 
     __slots__ = (
         "_call_later",
+        "_client",
         "_deadlines",
         "_failure",
         "_has_begun",
         "_heard_at",
+        "_is_over",
         "_is_paused",
         "_last",
         "_now",
@@ -67,12 +69,13 @@ class LiveStream:
         self._deadlines = answer.deadlines
         self._stream = stream
         self._reply = reply
+        self._client = reply.client
         self._options = options
         self._opener = opener
         self._now = now
-        loop = asyncio.get_running_loop()
-        self._call_later: CallLater = call_later or loop.call_later
-        self._over: asyncio.Future[None] = loop.create_future()
+        self._call_later = call_later
+        self._over: asyncio.Future[None] | None = None  # while somebody waits for the end
+        self._is_over = False
         self._failure: GatewayError | None = None
         self._last = b""
         self._timer: Timer | None = None
@@ -87,14 +90,18 @@ class LiveStream:
         Raises UpstreamTimeout (first_byte, idle, total) and UpstreamMalformed for a body that cannot be read.
         """
         self._relay(self._stream.feed(first) if first else self._stream.finish(clean=True))
-        if self._over.done():
+        if self._is_over:
             return self._last
+        self._over = asyncio.get_running_loop().create_future()
         self._wait()
         try:
             self._response.pour(self)
-            self._pause_if_full()
-            await self._over
+            if self._client.is_full:
+                self._pause()
+            if not self._is_over:
+                await self._over
         finally:
+            self._is_over = True
             self._stop_waiting()
         if self._failure is not None:
             raise self._failure
@@ -102,7 +109,7 @@ class LiveStream:
 
     def take(self, piece: bytes) -> None:
         """See `BodySink.take`."""
-        if self._over.done():
+        if self._is_over:
             return
         self._heard_at = self._now()
         if self._opener.is_packed:
@@ -111,12 +118,18 @@ class LiveStream:
             except GatewayError as error:
                 self._fail(error)
                 return
-        self._relay(self._stream.feed(piece))
-        self._pause_if_full()
+        frames = self._stream.feed(piece)
+        if frames and not self._stream.ended:  # as nearly always
+            self._reply.events(frames)
+            self._has_begun = True
+        else:
+            self._relay(frames)
+        if self._client.is_full:
+            self._pause()
 
     def end(self, failure: GatewayError | None) -> None:
         """See `BodySink.end`. The end of the body is for the stream to judge (upstreams S10)."""
-        if self._over.done():
+        if self._is_over:
             return
         if failure is None or isinstance(failure, UpstreamDisconnected):
             self._relay(self._stream.finish(clean=failure is None))
@@ -130,22 +143,22 @@ class LiveStream:
                 self._last = frames
             elif frames:
                 self._reply.events(frames)
-            self._over.set_result(None)
+            self._end_here()
         elif frames:
             self._reply.events(frames)
             self._has_begun = True
         elif stream.heard:
             self._has_begun = True
 
-    def _pause_if_full(self) -> None:
-        if self._reply.is_full and not self._is_paused and not self._over.done():
+    def _pause(self) -> None:
+        if not self._is_paused and not self._is_over:
             self._is_paused = True
             self._stop_waiting()  # nobody is silent, and more for the client would only pile up
             self._response.pause()
-            self._reply.when_room(self._go_on)
+            self._client.when_room(self._go_on)
 
     def _go_on(self) -> None:
-        if not self._over.done():
+        if not self._is_over:
             self._is_paused = False
             self._heard_at = self._now()
             self._wait()
@@ -153,7 +166,12 @@ class LiveStream:
 
     def _fail(self, error: GatewayError) -> None:
         self._failure = error
-        self._over.set_result(None)
+        self._end_here()
+
+    def _end_here(self) -> None:
+        self._is_over = True
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
 
     # --- silence ------------------------------------------------------------------------------------------------------
 
@@ -161,7 +179,8 @@ class LiveStream:
         """The timer is set for whatever is due first; it looks again then, for most of it will have moved on."""
         due_at = min(self._heartbeat_at(), self._noop_at(), self._deadline_at())
         delay = max(due_at - self._now(), 0.0)
-        self._timer = self._call_later(delay, self._look)
+        call_later = self._call_later or asyncio.get_running_loop().call_later
+        self._timer = call_later(delay, self._look)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:
@@ -169,7 +188,7 @@ class LiveStream:
 
     def _look(self) -> None:
         now = self._now()
-        if self._over.done():
+        if self._is_over:
             return
         if now >= self._deadline_at():
             passed = (

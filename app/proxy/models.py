@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import parse_qs
 
+from msgspec import structs
+
 from app.access.permissions import Permissions, require_all_resources
 from app.domain.errors import (
     GatewayError,
@@ -116,7 +118,7 @@ class ModelDesk:
         if route is not None and (call.pin or route.is_named or self._is_listed(route)):
             return route
         # Nobody who deletes lists it: whoever serves the name owns it, not the default upstream's namesake.
-        seen = replace(call, exchange=replace(call.exchange, endpoint="models.get"))
+        seen = structs.replace(call, exchange=replace(call.exchange, endpoint="models.get"))
         owner = (await self._route(seen, name)).deployments[0].upstream
         self._finder.table.pinned(owner, call.operation)
         if route is None or route.deployments[0].upstream != owner:

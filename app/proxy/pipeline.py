@@ -95,7 +95,15 @@ class Pipeline:
         reply = Reply(client, exchange, self._now)
         self._steps.settlement.begin(exchange)
         try:
-            await self._guarded(client, target, exchange, reply)
+            await self._line(client, target, exchange, reply)
+        except GatewayError as error:
+            self._fail(client, exchange, reply, error)
+        except asyncio.CancelledError:
+            if not self._is_ours(client, exchange, reply):
+                raise
+        except Exception:  # noqa: BLE001 the one catch-all: logged whole, answered as F49, settled
+            self._log.exception("internal error", request_id=exchange.request_id)
+            self._fail(client, exchange, reply, InternalError())
         finally:
             self._steps.settlement.settle(exchange)
 
@@ -109,20 +117,6 @@ class Pipeline:
             self._now(),
             _client_ids(client.named),
         )
-
-    async def _guarded(
-        self, client: ClientConnection, target: Target, exchange: Exchange, reply: Reply
-    ) -> None:
-        try:
-            await self._line(client, target, exchange, reply)
-        except GatewayError as error:
-            self._fail(client, exchange, reply, error)
-        except asyncio.CancelledError:
-            if not self._is_ours(client, exchange, reply):
-                raise
-        except Exception:  # noqa: BLE001 the one catch-all: logged whole, answered as F49, settled
-            self._log.exception("internal error", request_id=exchange.request_id)
-            self._fail(client, exchange, reply, InternalError())
 
     def _is_ours(self, client: ClientConnection, exchange: Exchange, reply: Reply) -> bool:
         """Who cancelled this task: True when the drain did, whose error is the reply then; else the client left, or
@@ -163,8 +157,6 @@ class Pipeline:
             pin = target.pin or client.named.get(_PIN_HEADER, b"").decode("latin-1") or None
             await serve(Call(client, target, pin, principal, exchange, reply))
             exchange.outcome = Outcome.COMPLETE
-            if client.is_full:
-                await _room(client)
         finally:
             steps.in_flight.leave(client)
 
@@ -212,13 +204,13 @@ class Pipeline:
         await self._steps.relay.relay(answer, chat, call.exchange, call.reply)
 
     async def _models(self, call: Call) -> None:
-        call.reply.whole(await self._steps.models.listing(call))
+        await call.reply.whole(await self._steps.models.listing(call))
 
     async def _model(self, call: Call) -> None:
-        call.reply.whole(await self._steps.models.describe(call, _model_name(call)))
+        await call.reply.whole(await self._steps.models.describe(call, _model_name(call)))
 
     async def _delete_model(self, call: Call) -> None:
-        call.reply.whole(await self._steps.models.delete(call, _model_name(call)))
+        await call.reply.whole(await self._steps.models.delete(call, _model_name(call)))
 
     async def _unsupported(self, call: Call) -> NoReturn:
         """Upstreams U1: a known route that nothing here serves."""
@@ -233,13 +225,6 @@ class Pipeline:
         if not self._steps.permissions.may_use(call.principal, route):
             raise unknown_model(name)
         return route
-
-
-async def _room(client: ClientConnection) -> None:
-    """Returns when *client* has taken most of its reply: one that leaves before that is gone, not served."""
-    taken = asyncio.Event()
-    client.when_room(taken.set)
-    await taken.wait()
 
 
 def _client_ids(named: Mapping[bytes, bytes]) -> str:

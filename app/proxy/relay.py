@@ -81,9 +81,10 @@ class ChatRelay:
         else:
             found = await self._waited_for(answer, exchange)
         exchange.upstream_first_at = self._now()
-        _refuse_unready(answer, found.body)
+        if answer.upstream.entry.not_ready == "error":
+            _refuse_unready(found.body)
         exchange.usage = found.usage
-        reply.whole(found.body)
+        await reply.whole(found.body)
 
     async def _waited_for(self, answer: Answer, exchange: Exchange) -> WholeAnswer:
         """An answer that comes in pieces, or as a stream."""
@@ -139,7 +140,7 @@ class ChatRelay:
             exchange.usage, exchange.dropped_events = stream.usage, stream.dropped_events
         if stream.fault is not None:
             raise _unusable(answer, exchange, stream.fault.reason, stream.fault.data)
-        reply.end_of_stream(last)
+        await reply.end_of_stream(last)
 
     async def _gathered(
         self, answer: Answer, source: Source, stream: ChatStream, reply: Reply, first: bytes
@@ -191,7 +192,7 @@ class ChatRelay:
             found.body, include_usage=chat.include_usage, identity=identity, said_id=said_id
         ):
             reply.events(frames)
-        reply.end_of_stream()
+        await reply.end_of_stream()
 
     async def _read(self, answer: Answer, exchange: Exchange, body: bytes) -> WholeAnswer:
         limit = answer.upstream.entry.max_json_bytes
@@ -237,9 +238,9 @@ def _unusable(answer: Answer, exchange: Exchange, reason: FaultReason, told: byt
     return UpstreamMalformed(f"Upstream '{name}' sent an answer that is not a chat completion.")
 
 
-def _refuse_unready(answer: Answer, body: bytes) -> None:
-    """Raises where the entry wants an error for a Mind that still loads its data (upstreams M-A6)."""
-    if answer.upstream.entry.not_ready == "error" and is_not_ready(body):
+def _refuse_unready(body: bytes) -> None:
+    """Raises for a Mind that still loads its data, where the entry wants an error for it (upstreams M-A6)."""
+    if is_not_ready(body):
         raise UpstreamAnswered(
             "The Mind is not ready yet. Please try again later.",
             status=503,

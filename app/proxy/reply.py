@@ -2,10 +2,11 @@
 The reply to one client: its headers, and the moments that count (contract C1, C3, C4, C8, D16).
 
 The head waits until there is something to send, so that an error found before then has a status of its own
-(contract F8, J10). Nothing here waits: the connection takes what it is given, and tells when that is too much.
+(contract F8, J10). Writing does not wait, but for the last of a reply that the client is slow to take.
 """
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from app.protocol.errors import error_body, error_event, error_headers
 from app.protocol.headers import JSON_HEADERS, SSE_HEADERS, HeaderList
 from app.proxy.client_connection import ClientConnection
 
+_SMALL_BYTES = 64 * 1024  # what a connection takes without being full
 _HEADER_SAFE = " !#$%&'()*+,/:;<=>?@[]^_`{|}~"
 
 
@@ -29,98 +31,106 @@ _SSE = _lines(SSE_HEADERS)
 class Reply:
     """Writes one reply. *relayed*: the upstream's own headers that may pass; known once it has answered."""
 
-    __slots__ = ("_client", "_exchange", "_now", "last_event_at", "last_sent_at", "relayed")
+    __slots__ = ("_exchange", "_now", "client", "last_event_at", "last_sent_at", "relayed")
 
     def __init__(
         self, client: ClientConnection, exchange: Exchange, now: Callable[[], float]
     ) -> None:
         self.relayed: HeaderList = []
         self.last_sent_at = self.last_event_at = exchange.received_at
-        self._client = client
+        self.client = client
         self._exchange = exchange
         self._now = now
 
     @property
     def has_begun(self) -> bool:
         """True once the status has left: from then on an error is an event in the stream."""
-        return self._client.head_sent
+        return self.client.head_sent
 
-    @property
-    def is_full(self) -> bool:
-        """True while the client takes less than it is sent (reliability R4)."""
-        return self._client.is_full
-
-    def when_room(self, callback: Callable[[], None]) -> None:
-        """*callback* is called once, as soon as `is_full` is False."""
-        self._client.when_room(callback)
-
-    def whole(self, body: bytes, status: int = 200) -> None:
-        """The complete JSON reply, its length told (contract E8)."""
+    async def whole(self, body: bytes, status: int = 200) -> None:
+        """The complete JSON reply, its length told (contract E8). Returns when the client has taken most of it: one
+        that leaves before that is gone, not served."""
         self._start(status, _JSON, self.relayed, len(body))
-        if self._client.method == "HEAD":
-            self._client.finish()
-        else:
-            self._finish(body)
+        if self.client.method == "HEAD":
+            self.client.finish()
+            return
+        self._note(len(body))
+        if len(body) <= _SMALL_BYTES and not self.client.is_full:
+            self.client.finish(body)
+            return
+        self.client.write(body)
+        await self._room()
+        self.client.finish()
 
     def events(self, frames: bytes) -> None:
         """Whole events of a stream, in one write (contract H11); the first ones bring the head along."""
-        if not self._client.head_sent:
+        if not self.client.head_sent:
             self._start(200, _SSE, self.relayed, None)
-        self._write(frames)
-        self.last_event_at = self.last_sent_at
+        exchange, now = self._exchange, self._now()
+        if exchange.first_byte_at is None:
+            exchange.first_byte_at = now
+        exchange.bytes_out += len(frames)
+        self.last_event_at = self.last_sent_at = now
+        self.client.write(frames)
 
     def comment(self, line: bytes) -> None:
         """A comment of ours, in a write of its own; it is no content, so it does not count as first byte."""
-        if not self._client.head_sent:
+        if not self.client.head_sent:
             self._start(200, _SSE, self.relayed, None)
         self.last_sent_at = self._now()
-        self._client.write(line)
+        self.client.write(line)
 
-    def end_of_stream(self, frames: bytes = b"") -> None:
-        """The stream is complete; *frames* are its last, and leave in one write with the end."""
-        if not frames:
-            self._client.finish()
+    async def end_of_stream(self, frames: bytes = b"") -> None:
+        """The stream is complete; *frames* are its last, and leave in one write with the end. Returns as `whole`."""
+        if self.client.is_full:
+            if frames:
+                self.events(frames)
+            await self._room()
+        elif frames:
+            if not self.client.head_sent:
+                self._start(200, _SSE, self.relayed, None)
+            self._note(len(frames))
+            self.client.finish(frames)
             return
-        if not self._client.head_sent:
-            self._start(200, _SSE, self.relayed, None)
-        self._finish(frames)
+        self.client.finish()
 
     def failure(self, error: GatewayError) -> None:
         """*error* as the whole reply, or as the stream's last event: then without `[DONE]` (law 7, contract J1)."""
-        if self._client.head_sent:
-            self._client.finish(error_event(error))
+        if self.client.head_sent:
+            self.client.finish(error_event(error))
             return
         if self._exchange.attempts > 1:
             error.should_retry = False  # the gateway has tried enough for both (contract G1)
         body = error_body(error)
         self._start(error.status, _lines(error_headers(error)), error.relayed, len(body))
-        self._client.finish(b"" if self._client.method == "HEAD" else body)
+        self.client.finish(b"" if self.client.method == "HEAD" else body)
+
+    async def _room(self) -> None:
+        if self.client.is_full:
+            taken = asyncio.Event()
+            self.client.when_room(taken.set)
+            await taken.wait()
 
     def _start(
         self,
         status: int,
         fields: bytes,
-        relayed: Iterable[tuple[bytes, bytes]],
+        relayed: Sequence[tuple[bytes, bytes]],
         length: int | None,
     ) -> None:
         self._exchange.status = status
-        self._client.start(status, fields + _lines(relayed) + self._about_the_exchange(), length)
+        if relayed:
+            fields += _lines(relayed)
+        self.client.start(status, fields + self._about_the_exchange(), length)
 
-    def _write(self, piece: bytes) -> None:
-        self._note(piece)
-        self._client.write(piece)
-
-    def _finish(self, piece: bytes) -> None:
-        self._note(piece)
-        self._client.finish(piece)
-
-    def _note(self, piece: bytes) -> None:
+    def _note(self, size_bytes: int) -> None:
+        """That many bytes of the body are about to leave."""
         now = self._now()
         exchange = self._exchange
         if exchange.first_byte_at is None:
             exchange.first_byte_at = now
         self.last_sent_at = now
-        exchange.bytes_out += len(piece)
+        exchange.bytes_out += size_bytes
 
     def _about_the_exchange(self) -> bytes:
         exchange = self._exchange

@@ -5,22 +5,35 @@ Every line takes the same way out, so that their order holds. What stands in an 
 affair.
 """
 
-import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from time import time as system_seconds  # noqa: TID251 a line's time is wall time
+from traceback import format_exc
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Protocol, Self, TextIO
 
-import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, Processor
+import msgspec
 
 from app.domain.exchange import Exchange
 from app.telemetry.exchange_line import exchange_line, json_line
 from app.telemetry.line_writer import LineWriter, Sink, sink_of
 
-_MILLISECOND = 0.001
+
+class Events(Protocol):
+    """Renders events in one style."""
+
+    def info(self, event: str, **fields: object) -> object:
+        """*event* happened."""
+        ...
+
+    def warning(self, event: str, **fields: object) -> object:
+        """*event* happened, and a person may have to look at it."""
+        ...
+
+    def exception(self, event: str, **fields: object) -> object:
+        """*event* happened: the error that is being handled, with its traceback."""
+        ...
 
 
 class Log:
@@ -28,7 +41,7 @@ class Log:
     block: then nobody who logs waits for the reader, and what it does not take in time is dropped and counted."""
 
     def __init__(
-        self, writer: LineWriter, events: FilteringBoundLogger, timestamp: Callable[[], str] | None
+        self, writer: LineWriter, events: Events, timestamp: Callable[[], str] | None
     ) -> None:
         """*timestamp*: of an exchange's line in JSON; None where *events* writes that line too, for a person."""
         self._writer = writer
@@ -53,7 +66,7 @@ class Log:
 
     def exception(self, event: str, **fields: object) -> None:
         """*event* happened: the error that is being handled, with its traceback."""
-        self._events.error(event, exc_info=True, **fields)
+        self._events.exception(event, **fields)
 
     def start(self) -> None:
         """From now on a thread writes."""
@@ -91,58 +104,50 @@ def make_log(
 ) -> Log:
     """A log that writes to *stream* (standard error): `json`, `console`, or `auto`, console on a terminal."""
     out = stream or sys.stderr
-    is_console = style == "console" or (style == "auto" and out.isatty())
     writer, timestamp = LineWriter(sink_of(out)), _Timestamp(wall_seconds)
-    renderer: Processor = (
-        structlog.dev.ConsoleRenderer(colors=out.isatty())
-        if is_console
-        else structlog.processors.JSONRenderer(separators=(",", ":"))
-    )
+    if style == "console" or (style == "auto" and out.isatty()):
+        from app.telemetry.console import console_events  # noqa: PLC0415 for people alone, and it starts slowly
 
-    def add_timestamp(_: object, __: str, event: EventDict) -> EventDict:
-        event["timestamp"] = timestamp()
-        return event
-
-    events: FilteringBoundLogger = structlog.wrap_logger(
-        _Rendered(writer.write),
-        processors=[
-            structlog.processors.add_log_level,
-            add_timestamp,
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        cache_logger_on_first_use=True,
-    )
-    return Log(writer, events, None if is_console else timestamp)
+        return Log(writer, console_events(writer.write, timestamp, colors=out.isatty()), None)
+    return Log(writer, _JsonEvents(writer.write, timestamp), timestamp)
 
 
-class _Rendered:
-    """Where structlog hands its lines to, under the names of their levels."""
+class _JsonEvents:
+    """Events as lines of JSON, in the order of an exchange's line: what is told first, then which event it is."""
 
-    def __init__(self, write: Sink) -> None:
+    def __init__(self, write: Sink, timestamp: Callable[[], str]) -> None:
         self._write = write
+        self._timestamp = timestamp
 
-    def info(self, line: str) -> None:
-        """*line* goes the way of all lines."""
-        self._write(f"{line}\n")
+    def info(self, event: str, **fields: object) -> None:
+        """*event* happened."""
+        self._line("info", event, fields)
 
-    warning = error = info
+    def warning(self, event: str, **fields: object) -> None:
+        """*event* happened, and a person may have to look at it."""
+        self._line("warning", event, fields)
+
+    def exception(self, event: str, **fields: object) -> None:
+        """*event* happened: the error that is being handled, with its traceback."""
+        self._line("error", event, fields | {"exception": format_exc().rstrip("\n")})
+
+    def _line(self, level: str, event: str, fields: dict[str, object]) -> None:
+        exception = {"exception": fields.pop("exception")} if "exception" in fields else {}
+        told = fields | {"event": event, "level": level, "timestamp": self._timestamp()} | exception
+        self._write(f"{msgspec.json.encode(told, enc_hook=str).decode()}\n")
 
 
 class _Timestamp:
-    """The wall time as text: UTC, to the millisecond. Lines of one millisecond share it: 0.1 µs each, where each its
-    own takes 1."""
+    """The wall time as text: UTC, to the millisecond. What lines of one second share is worked out once."""
 
     def __init__(self, wall_seconds: Callable[[], float]) -> None:
         self._wall_seconds = wall_seconds
-        self._seconds = 0.0
+        self._second = -1
         self._text = ""
 
     def __call__(self) -> str:
-        seconds = self._wall_seconds()
-        if not 0.0 <= seconds - self._seconds < _MILLISECOND:  # a clock may be set back
-            self._seconds = seconds // _MILLISECOND * _MILLISECOND
-            time = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
-            self._text = f"{time.isoformat(timespec='milliseconds')}Z"
-        return self._text
+        second, millisecond = divmod(int(self._wall_seconds() * 1000), 1000)
+        if second != self._second:  # a clock may be set back, too
+            self._second = second
+            self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{self._text}.{millisecond:03d}Z"

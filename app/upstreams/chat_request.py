@@ -5,10 +5,11 @@ Every change is a splice into the bytes received; a body that needs none leaves 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from app.domain.errors import InvalidRequest, unknown_model
-from app.protocol.headers import HeaderList, request_headers
+from app.protocol.headers import HeaderList
 from app.protocol.lossless import literal
 from app.protocol.members import Member, Span, elements, members
 from app.protocol.requests import ChatRequest
@@ -22,8 +23,7 @@ _INCLUDE = b'"include_usage":true'
 _DEVELOPER, _SYSTEM = b'"developer"', b'"system"'
 
 
-@dataclass(slots=True)
-class PreparedChat:
+class PreparedChat(msgspec.Struct):
     """A request ready to be sent. *dropped*: members removed (contract D16). *usage_added*: the gateway asked for it.
 
     *model*: the name that goes upstream.
@@ -35,8 +35,7 @@ class PreparedChat:
     usage_added: bool
 
 
-@dataclass(slots=True)
-class ChatOptions:
+class ChatOptions(msgspec.Struct):
     """What else shapes the request: the client's headers, our id, an OpenMind provider that the path named, and
     whether this upstream takes `stream_options`."""
 
@@ -50,41 +49,41 @@ def prepare_chat(
     upstream: Upstream, model: str, chat: ChatRequest, options: ChatOptions
 ) -> PreparedChat:
     """*chat* for *model* at *upstream*. Raises ModelNotFound (O-P1) and InvalidRequest (a member it cannot honour)."""
-    target = provider_target(upstream, model, options.provider, asked=chat.model)
+    edits, provider = upstream.edits, ""
+    if upstream.dialect.path_providers:
+        provider, model = _provider_target(upstream, model, options.provider, asked=chat.model)
     if chat.choices > 1 and not upstream.dialect.several_choices:
         raise InvalidRequest(
             "Unsupported parameter: 'n' is not supported with this model.",
             code="unsupported_parameter",
             param="n",
         )
-    dropped = _dropped(upstream.edits, chat, options)
-    asks = (
-        chat.stream
-        and upstream.edits.asks_usage
-        and options.stream_options
-        and not chat.include_usage
-    )
-    splices = _splices(upstream, chat, target, dropped)
-    if asks:
-        splices += _usage_splices(chat)
-    request = UpstreamRequest(
-        upstream.chat_head(target.provider),
-        _headers(upstream, options),
-        spliced(chat.body, splices) if splices else chat.body,
-    )
+    may_drop = edits.drops or edits.drops_when_true or not options.stream_options
+    dropped = _dropped(edits, chat, options) if may_drop else ()
+    asks = chat.stream and edits.asks_usage and options.stream_options and not chat.include_usage
+    body = chat.body
+    # Asked here, since for most requests no answer is yes and then nothing below is called.
+    if model != chat.model or dropped or asks or edits.renames or edits.replaces_developer:
+        splices = _splices(upstream, chat, ProviderTarget(provider, model), dropped)
+        if asks:
+            splices += _usage_splices(chat)
+        body = spliced(body, splices) if splices else body
+    passed = upstream.client_headers
+    headers = [field for field in options.client_headers if field[0] in passed]
+    headers.append((b"x-request-id", options.request_id.encode()))
+    head = upstream.chat_heads.get(provider) or upstream.chat_head(provider)
+    request = UpstreamRequest(head, headers, body)
     lost = tuple(dict.fromkeys((*chat.dropped, *dropped))) if chat.dropped else dropped
-    return PreparedChat(request, target.model, lost, asks)
+    return PreparedChat(request, model, lost, asks)
 
 
-def provider_target(
+def _provider_target(
     upstream: Upstream, model: str, provider: str | None, *, asked: str
 ) -> ProviderTarget:
-    """Which of OpenMind's providers serves *model*, and under what name; for other dialects no provider.
+    """Which of OpenMind's providers serves *model*, and under what name.
 
     Raises ModelNotFound when none claims it (O-P1, without a call), with the name that the client *asked* for.
     """
-    if not upstream.dialect.path_providers:
-        return ProviderTarget("", model)
     if provider is not None:
         return ProviderTarget(provider, model)
     entry = upstream.entry
@@ -122,7 +121,8 @@ def _splices(
         splices += removal(chat.body, list(chat.members), frozenset(dropped))
     if upstream.edits.renames:
         splices += _renames(upstream.edits.renames, chat, dropped)
-    if not _keeps_developer(upstream, target.provider) and _DEVELOPER in chat.body:
+    replaces = upstream.edits.replaces_developer and _DEVELOPER in chat.body
+    if replaces and not _knows_developer(upstream, target.provider):
         splices += _roles(chat)
     return splices
 
@@ -147,9 +147,9 @@ def _name_end(body: bytes, member: Member) -> int:
     return body.rindex(b'"', member.start, member.value.start) + 1
 
 
-def _keeps_developer(upstream: Upstream, provider: str) -> bool:
-    usual = "keep" if provider == "openai" else upstream.dialect.developer_role
-    return (upstream.entry.developer_role or usual) == "keep"
+def _knows_developer(upstream: Upstream, provider: str) -> bool:
+    """Behind OpenMind one vendor takes the role as it is, unless the operator wrote down another."""
+    return provider == "openai" and upstream.entry.developer_role is None
 
 
 def _roles(chat: ChatRequest) -> Iterator[Splice]:
@@ -176,13 +176,6 @@ def _usage_splices(chat: ChatRequest) -> list[Splice]:
         return [_replace(present.value, b"true")]
     start = member.value.start + 1
     return [Splice(start, start, _INCLUDE + b"," if inner else _INCLUDE)]
-
-
-def _headers(upstream: Upstream, options: ChatOptions) -> HeaderList:
-    passed = request_headers(options.client_headers, openai_family=upstream.dialect.openai_headers)
-    fields = [one for one in passed if one[0] not in upstream.own_headers]
-    fields.append((b"x-request-id", options.request_id.encode()))
-    return fields
 
 
 def _replace(span: Span, replacement: bytes) -> Splice:

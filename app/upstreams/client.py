@@ -7,8 +7,10 @@ into a sink as it comes. Two keep this contract, and one suite of tests holds bo
 file knows only these types. Failures are the typed errors of `app.domain.errors`, never a library's.
 """
 
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
+from typing_extensions import override
 
 from app.domain.errors import GatewayError
 from app.protocol.headers import HeaderList
@@ -16,8 +18,7 @@ from app.upstreams.deadlines import Deadlines
 from app.wire.requests import RequestHead, Upload
 
 
-@dataclass(slots=True)
-class UpstreamRequest:
+class UpstreamRequest(msgspec.Struct):
     """One request, complete.
 
     *head*: prepared once, wherever it can be. *headers*: this request's own fields beside it; framing is the sender's.
@@ -28,10 +29,14 @@ class UpstreamRequest:
     """
 
     head: RequestHead
-    headers: HeaderList = field(default_factory=list, repr=False)
-    body: bytes | Upload = field(default=b"", repr=False)
-    deadlines: Deadlines | None = field(default=None, repr=False)
+    headers: HeaderList = []
+    body: bytes | Upload = b""
+    deadlines: Deadlines | None = None
     repeatable: bool = True
+
+    @override
+    def __repr__(self) -> str:
+        return f"UpstreamRequest({self.head!r})"
 
 
 class BodySink(Protocol):

@@ -4,18 +4,18 @@ How long an exchange may wait for its upstream (reliability R5, contract G6): to
 Every deadline is a point on the loop's monotonic clock, and each has its own words when it passes.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from app.domain.configuration import Timeouts
 from app.domain.errors import UpstreamTimeout
-from app.protocol.headers import HeaderList, header
+from app.protocol.headers import HeaderList
 
 _MARGIN_SECONDS = 2.0  # we answer this long before a client gives up by itself
-_STATED = (b"x-stainless-read-timeout", b"x-stainless-timeout")
+_STATED = (b"x-stainless-read-timeout", b"x-stainless-timeout")  # the first one first
+_STATED_NAMES = frozenset(_STATED)
 
 
-@dataclass(frozen=True, slots=True)
-class Deadlines:
+class Deadlines(msgspec.Struct, frozen=True):
     """The deadlines of one exchange with *upstream*. *first_byte_at* and *total_at* are points in time."""
 
     upstream: str
@@ -51,26 +51,29 @@ def deadlines(
     A client that states its patience moves the first-byte deadline to that less two seconds, at least half of it and
     at most the total; one that the operator wrote down holds (contract G6).
     """
-    first_byte = timeouts.first_byte_seconds
-    patience = _stated_patience(headers)
-    if patience is not None and not timeouts.first_byte_is_fixed:
-        wished = max(patience - _MARGIN_SECONDS, patience / 2)
-        first_byte = wished
-    first_byte = min(first_byte, timeouts.total_seconds)
+    first_byte, total = timeouts.first_byte_seconds, timeouts.total_seconds
+    fields = dict(reversed(headers))  # the first one of each name
+    if not (timeouts.first_byte_is_fixed or _STATED_NAMES.isdisjoint(fields)):
+        patience = _stated_patience(fields)
+        if patience is not None:
+            first_byte = max(patience - _MARGIN_SECONDS, patience / 2)
+    first_byte = min(first_byte, total)
     return Deadlines(
-        upstream=upstream,
-        first_byte_seconds=first_byte,
-        first_byte_at=started_at + first_byte,
-        idle_seconds=timeouts.idle_seconds,
-        total_seconds=timeouts.total_seconds,
-        total_at=started_at + timeouts.total_seconds,
+        upstream,
+        first_byte,
+        started_at + first_byte,
+        timeouts.idle_seconds,
+        total,
+        started_at + total,
     )
 
 
-def _stated_patience(headers: HeaderList) -> float | None:
+def _stated_patience(fields: dict[bytes, bytes]) -> float | None:
     for name in _STATED:
+        if name not in fields:
+            continue
         try:
-            seconds = float(header(headers, name) or "")
+            seconds = float(fields[name])
         except ValueError:
             continue
         if 0 < seconds < float("inf"):

@@ -49,7 +49,7 @@ class Dialect:
     timeouts: TimeoutOverrides = TimeoutOverrides()
     headers: Mapping[str, str] = field(default_factory=dict)
     generations: Mapping[str, Generation] = field(default_factory=dict)
-    timing_headers: frozenset[bytes] = frozenset()  # logged, not relayed (upstreams 5.1)
+    timing_headers: tuple[bytes, ...] = ()  # logged, not relayed (upstreams 5.1)
     openai_headers: bool = False
     path_providers: bool = False
     ignores_case: bool = False
@@ -107,8 +107,9 @@ OPENMIND = Dialect(
     drops_when_true=("store",),
     claims=("gpt-*", "o1*", "o3*", "o4*", "deepseek-*", "gemini-*", "grok-*"),
     path_providers=True,
-    timing_headers=frozenset(
-        {b"x-proxy-parse-ms", b"x-upstream-ttfb-ms", b"x-upstream-total-ms", b"x-proxy-total-ms"}
+    timing_headers=(
+        *(b"x-proxy-parse-ms", b"x-upstream-ttfb-ms"),
+        *(b"x-upstream-total-ms", b"x-proxy-total-ms"),
     ),
 )
 
@@ -121,7 +122,7 @@ OPENAI = Dialect(
         "models.delete": "native",
     },
     openai_headers=True,
-    timing_headers=frozenset({b"openai-processing-ms"}),
+    timing_headers=(b"openai-processing-ms",),
 )
 
 DIALECTS: Mapping[DialectName, Dialect] = {

@@ -15,7 +15,7 @@ from app.domain.configuration import (
     UpstreamEntry,
 )
 from app.protocol.answer_rules import OPENAI_RULES, AnswerRules
-from app.protocol.headers import HeaderList
+from app.protocol.headers import HeaderList, names_for_upstream
 from app.upstreams.dialect import DIALECTS, Dialect
 from app.upstreams.fourminds_events import fourminds_rules
 from app.upstreams.minds_thoughts import minds_rules
@@ -33,21 +33,24 @@ class ChatEdits:
     """What changes in a chat body on its way to an upstream (upstreams G5).
 
     *drops*: members removed, *drops_when_true*: only if they are true. *renames*: old name → new. *asks_usage*: for a
-    stream, `stream_options.include_usage` is added where the client did not (contract I11).
+    stream, `stream_options.include_usage` is added where the client did not (contract I11). *replaces_developer*: the
+    role `developer` becomes `system`, for all providers that do not know it.
     """
 
     drops: tuple[str, ...]
     drops_when_true: tuple[str, ...]
     renames: Mapping[str, str]
     asks_usage: bool
+    replaces_developer: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
     """An upstream ready to be asked.
 
-    *name*: in the configuration. *models_paths*: where its list may be, in the order to try. *own_headers*: the names
-    of *headers*, which win over a client's.
+    *name*: in the configuration. *models_paths*: where its list may be, in the order to try. *client_headers*: the
+    names of those that pass from a client; its own *headers* win over them. *chat_heads*: those prepared so far, by
+    provider; ask `chat_head` for one.
     """
 
     name: str
@@ -60,10 +63,10 @@ class Upstream:
     rules: AnswerRules
     capabilities: Mapping[str, Support]
     edits: ChatEdits
-    own_headers: frozenset[bytes]
+    client_headers: frozenset[bytes]
     headers: HeaderList = field(repr=False)  # these two hold secrets
     query: str = field(repr=False)
-    _chat_heads: dict[str, RequestHead] = field(default_factory=dict, repr=False, compare=False)
+    chat_heads: dict[str, RequestHead] = field(default_factory=dict, repr=False, compare=False)
 
     def supports(self, capability: str) -> bool:
         """True when it has *capability* in any form."""
@@ -86,11 +89,11 @@ class Upstream:
 
         Prepared once per provider that is in use.
         """
-        head = self._chat_heads.get(provider)
+        head = self.chat_heads.get(provider)
         if head is None:
             head = self._new_chat_head(provider)
             if not provider or provider in self.entry.providers:
-                self._chat_heads[provider] = head
+                self.chat_heads[provider] = head
         return head
 
     def _new_chat_head(self, provider: str) -> RequestHead:
@@ -116,6 +119,7 @@ def prepare(entry: UpstreamEntry, defaults: Timeouts, version: str) -> Upstream:
     missing_finish = entry.missing_finish or (generation.missing_finish if generation else "error")
     chat_path, models_paths = _paths(entry, dialect, base_url)
     headers = _headers(entry, dialect, version)
+    passed = names_for_upstream(openai_family=dialect.openai_headers)
     return Upstream(
         name=entry.name,
         entry=entry,
@@ -127,7 +131,7 @@ def prepare(entry: UpstreamEntry, defaults: Timeouts, version: str) -> Upstream:
         rules=_rules(entry, missing_finish),
         capabilities={**dialect.capabilities, **entry.capabilities},
         edits=_edits(entry, dialect, asks=(generation or dialect).asks_usage),
-        own_headers=frozenset(name for name, _ in headers),
+        client_headers=passed - {name for name, _ in headers},
         headers=headers,
         query=urlencode({name: _text(value) for name, value in entry.query.items()}),
     )
@@ -173,6 +177,7 @@ def _edits(entry: UpstreamEntry, dialect: Dialect, *, asks: bool) -> ChatEdits:
         drops_when_true=dialect.drops_when_true,
         renames={**_LIMIT_RENAMES.get(limit, {}), **entry.rename},
         asks_usage=asks and "stream_options" not in entry.drop,
+        replaces_developer=(entry.developer_role or dialect.developer_role) == "system",
     )
 
 

@@ -92,9 +92,18 @@ class WireSender:
 
 
 class WireResponse:
-    """Implements `client.UpstreamResponse`."""
+    """Implements `client.UpstreamResponse`. What needs no translation is the wire's own method: one call less."""
 
-    __slots__ = ("_deadlines", "_name", "_response", "_sink", "headers", "status")
+    __slots__ = (
+        "_deadlines",
+        "_name",
+        "_response",
+        "_sink",
+        "headers",
+        "release",
+        "status",
+        "whole",
+    )
 
     def __init__(self, name: str, deadlines: Deadlines | None, response: Response) -> None:
         self._name = name
@@ -103,10 +112,8 @@ class WireResponse:
         self._sink: BodySink | None = None
         self.status = response.status
         self.headers: HeaderList = response.fields
-
-    def whole(self) -> bytes | None:
-        """See `client.UpstreamResponse.whole`."""
-        return self._response.whole()
+        self.whole = response.whole
+        self.release = response.release
 
     async def read(self, patience_seconds: float) -> bytes | None:
         """See `client.UpstreamResponse.read`."""
@@ -127,10 +134,6 @@ class WireResponse:
     def resume(self) -> None:
         """See `client.UpstreamResponse.resume`."""
         self._response.resume()
-
-    def release(self) -> None:
-        """See `client.UpstreamResponse.release`."""
-        self._response.release()
 
     async def aclose(self) -> None:
         """See `client.UpstreamResponse.aclose`."""

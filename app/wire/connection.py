@@ -21,6 +21,7 @@ from app.wire.errors import (
     WireError,
     WriteStuck,
 )
+from app.wire.outbox import Outbox, Outgoing
 from app.wire.reading import ReadingLimits, ResponseReader
 from app.wire.requests import Origin
 from app.wire.responses import Response
@@ -55,6 +56,7 @@ class Connection(asyncio.Protocol):
 
     *is_idle*: set by its keeper between two exchanges. *request_is_whole*: set by whoever has written the request.
     *may_write*: the transport's buffer is not full. *failure*: what the other side did before it was asked anything.
+    *kept_seconds*: how long the other side says that it keeps this connection when it is idle.
     """
 
     __slots__ = (
@@ -64,7 +66,7 @@ class Connection(asyncio.Protocol):
         "_keeper",
         "_limits",
         "_linger_bytes_left",
-        "_loop",
+        "_outbox",
         "_reader",
         "_stuck_at",
         "_total_at",
@@ -76,17 +78,26 @@ class Connection(asyncio.Protocol):
         "has_served",
         "is_idle",
         "is_open",
+        "kept_seconds",
+        "loop",
         "may_write",
         "origin",
+        "out",
         "request_is_whole",
         "transport",
     )
 
     def __init__(
-        self, origin: Origin, keeper: Keeper, limits: ReadingLimits, write_seconds: float
+        self,
+        origin: Origin,
+        keeper: Keeper,
+        outbox: Outbox,
+        limits: ReadingLimits,
+        write_seconds: float,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._keeper = keeper
+        self._outbox = outbox
         self._limits = limits
         self._reader: ResponseReader
         self._answer: Response | None = None
@@ -96,20 +107,17 @@ class Connection(asyncio.Protocol):
         self._linger_bytes_left = 0
         self._is_paused = False
         self.transport: asyncio.Transport
+        self.out: Outgoing
         self.origin = origin
-        self.born_at = self._loop.time()
+        self.born_at = self.loop.time()
         self.due = NEVER
         self.failure: Malformed | None = None
         self.has_served = False
         self.is_idle = False
         self.is_open = False
+        self.kept_seconds = NEVER
         self.may_write = True
         self.request_is_whole = False
-
-    @property
-    def kept_seconds(self) -> float:
-        """How long the other side says that it keeps this connection when it is idle."""
-        return self._reader.kept_seconds
 
     # --- the exchange -------------------------------------------------------------------------------------------------
 
@@ -117,7 +125,7 @@ class Connection(asyncio.Protocol):
         """A new exchange: the request is written next. Its answer is late when its head is not whole at *head_at*, or
         it is not at *total_at*; it is on the caller to note *due*."""
         self._reader.expect(method)
-        self._answer = response = Response(self, self._loop.create_future())
+        self._answer = response = Response(self, self.loop.create_future())
         self._head_at = head_at
         self._total_at = total_at
         self.due = head_at if head_at < total_at else total_at
@@ -128,7 +136,7 @@ class Connection(asyncio.Protocol):
     async def writable(self) -> None:
         """Waits until the transport takes more, or the connection is closed."""
         if not self.may_write and self.is_open:
-            self._writable = self._loop.create_future()
+            self._writable = self.loop.create_future()
             try:
                 await self._writable
             finally:
@@ -141,7 +149,7 @@ class Connection(asyncio.Protocol):
             return
         self._answer.take = self._drop
         self._linger_bytes_left = _LINGER_BYTES
-        self._total_at = min(self._total_at, self._loop.time() + _LINGER_SECONDS)
+        self._total_at = min(self._total_at, self.loop.time() + _LINGER_SECONDS)
         self._watch()
         self.resume()
 
@@ -163,6 +171,7 @@ class Connection(asyncio.Protocol):
         self.due = NEVER
         if self.is_open:
             self.is_open = False
+            self.out.drop()
             self.transport.abort()
             if self._writable is not None and not self._writable.done():
                 self._writable.set_result(None)
@@ -184,6 +193,7 @@ class Connection(asyncio.Protocol):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]  # uvloop's is one, and is not derived from it
+        self.out = Outgoing(self.transport, self._outbox)
         self._reader = ResponseReader(self._limits)
         self.is_open = True
 
@@ -223,7 +233,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self.may_write = False
         if self._answer is not None and not self._reader.status:
-            self._stuck_at = self._loop.time() + self._write_seconds
+            self._stuck_at = self.loop.time() + self._write_seconds
             self._watch()
 
     @override
@@ -247,6 +257,7 @@ class Connection(asyncio.Protocol):
             and not self.transport.get_write_buffer_size()
         ):
             self.has_served = True
+            self.kept_seconds = reader.kept_seconds
             if self._is_paused:
                 self.resume()
             self._keeper.on_free(self)

@@ -23,6 +23,7 @@ from app.wire.errors import (
     TotalLate,
     WireError,
 )
+from app.wire.outbox import Outbox
 from app.wire.reading import ReadingLimits
 from app.wire.requests import Fields, Origin, RequestHead, Upload, opening
 from app.wire.responses import Response
@@ -61,6 +62,7 @@ class Pool:
         is_forbidden: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._limits = limits
+        self._outbox = Outbox()
         self._dialer = Dialer(ssl_context, is_forbidden)
         self._slots = Slots(limits.connections, limits.waiting)
         self._idle: dict[Origin, list[Connection]] = {}
@@ -98,7 +100,7 @@ class Pool:
             self._sweep_by(connection.due)
         try:
             if isinstance(body, bytes) and len(body) <= SMALL_BYTES:
-                connection.transport.write(first + body)
+                connection.out.write(first + body)
                 connection.request_is_whole = True
                 await response.head_came
             else:
@@ -126,7 +128,7 @@ class Pool:
 
     def on_free(self, connection: Connection) -> None:
         """See `connection.Keeper.on_free`."""
-        limits, now = self._limits, asyncio.get_running_loop().time()
+        limits, now = self._limits, connection.loop.time()
         due = min(
             now + limits.keepalive_seconds,
             now + connection.kept_seconds - _MARGIN_SECONDS,  # before the other side ends it
@@ -166,7 +168,7 @@ class Pool:
         stack = self._idle.get(origin)
         if not stack:
             return None
-        now = asyncio.get_running_loop().time()
+        now = stack[-1].loop.time()  # cheaper than to ask which loop runs, which is a system call
         while stack:
             connection = stack[-1]
             if connection.due > now:
@@ -209,7 +211,8 @@ class Pool:
         return connection
 
     def _new(self, origin: Origin) -> Connection:
-        return Connection(origin, self, self._limits.reading, self._limits.write_seconds)
+        limits = self._limits
+        return Connection(origin, self, self._outbox, limits.reading, limits.write_seconds)
 
     def _admitted(self, connection: Connection) -> Connection:
         if not connection.is_open:

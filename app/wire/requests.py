@@ -55,7 +55,9 @@ class RequestHead:
 
 def field_lines(fields: Fields) -> bytes:
     """The lines of *fields*. Raises ValueError for one that holds a line break: it would smuggle another field in."""
-    lines = b"".join([b"%b: %b\r\n" % pair for pair in fields])
+    lines = b""
+    for pair in fields:  # a few at most
+        lines += b"%b: %b\r\n" % pair
     if lines.count(b"\n") != len(fields) or lines.count(b"\r") != len(fields) or b"\0" in lines:
         raise ValueError("a header field holds a line break")
     return lines

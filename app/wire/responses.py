@@ -121,14 +121,20 @@ class Response:
 
     def release(self) -> None:
         """Nobody reads on: the connection may drop the rest and serve again. Nothing is handed out any more."""
-        source = self._left()
+        source, self.source = self.source, None
+        self._end = None
+        self._pieces.clear()
         if source is not None:
+            self.take = _ignore
             source.linger()
 
     def close(self) -> None:
         """Nobody reads on: an unfinished response ends its connection. Nothing is handed out any more."""
-        source = self._left()
+        source, self.source = self.source, None
+        self._end = None
+        self._pieces.clear()
         if source is not None:
+            self.take = _ignore
             source.close()
 
     # --- for its connection -------------------------------------------------------------------------------------------
@@ -185,10 +191,3 @@ class Response:
     def _wake(waiter: asyncio.Future[None]) -> None:
         if not waiter.done():
             waiter.set_result(None)
-
-    def _left(self) -> Source | None:
-        source, self.source = self.source, None
-        self.take = _ignore
-        self._end = None
-        self._pieces.clear()
-        return source

@@ -82,7 +82,7 @@ def test_s1_what_no_host_is(host):
     ],
 )
 def test_what_is_understood_in_one_way_passes(version, fields, url):
-    check_framing(version, fields_by_name(fields), read_target(url))
+    check(version, fields, url)
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,15 @@ def test_what_is_understood_in_one_way_passes(version, fields, url):
     ],
 )
 def test_what_two_readers_could_understand_in_two_ways_is_refused(version, fields, url):
-    with pytest.raises(InvalidRequest):
-        check_framing(version, fields_by_name(fields), read_target(url))
+    for _ in range(2):  # what was refused once is refused again
+        with pytest.raises(InvalidRequest):
+            check(version, fields, url)
+
+
+def check(version, fields, url):
+    named = fields_by_name(fields)
+    coding, host = named.get(b"transfer-encoding"), named.get(b"host")
+    check_framing(version, coding, host, read_target(url).authority)
 
 
 def test_s1_two_hosts_are_refused_even_equal_ones():

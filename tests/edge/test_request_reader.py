@@ -11,6 +11,7 @@ from app.domain.errors import ClientError
 from app.edge.client_request import ClientRequest
 from app.edge.request_reader import RequestReader
 from app.edge.surroundings import Surroundings
+from app.wire.outbox import Outgoing
 
 HEAD = b"POST /a?b=c HTTP/1.1\r\nHost: x\r\nX-A: 1\r\nx-a: 2\r\n"
 SIZED = HEAD + b"Content-Length: 5\r\n\r\nhello"
@@ -29,9 +30,9 @@ LAST = BARE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 class FakeWire:
     """A connection without a socket: a reader's requests are never answered here."""
 
-    is_full = is_closing = False
+    is_full = is_stopping = False
     surroundings = Surroundings(lambda: 0.0)
-    transport: asyncio.Transport = asyncio.Transport()
+    out = Outgoing(asyncio.Transport(), surroundings.outbox)
 
     def mind_reading(self) -> None:
         pass
@@ -53,7 +54,7 @@ def read(*pieces: bytes):
     for piece in pieces:
         reader.feed(piece)
     return [
-        (one.method, one.path, [name for name, _ in one.headers], b"".join(one._pieces))
+        (one.method, one.path, [name for name, _ in one.headers], one._taken())
         for one in requests
         if one.is_whole
     ], reader
@@ -187,6 +188,8 @@ def test_single_bytes_in_chunks_are_a_body():
     ("pieces", "status"),
     [
         pytest.param([b"GET /" + b"a" * 9000], 414, id="F34: a target that never ends"),
+        pytest.param([b"GET /", *[b"a" * 1000] * 9], 414, id="F34: nor does it piece by piece"),
+        pytest.param([b"GET /" + b"a" * 9000 + BARE[11:]], 414, id="F34: a whole head"),
         pytest.param([b"GET / HTTP/1.1\r\nx: ", *[b"y" * 8192] * 12], 431, id="F34: a field"),
         pytest.param([b"GET / HTTP/1.1\r\n", *[b"x: y\r\n"] * 20000], 431, id="F34: fields"),
         pytest.param(

@@ -32,9 +32,9 @@ from tests.fakes.scripted_upstream import (
     whole,
 )
 
-CALLS_PER_CHAT = 171
-CALLS_PER_STREAM = 274
-CALLS_PER_EVENT = 17
+CALLS_PER_CHAT = 124
+CALLS_PER_STREAM = 185
+CALLS_PER_EVENT = 15
 
 ROOT = Path(__file__).parents[2]
 _APP = f"{ROOT / 'app'}/"

@@ -1,7 +1,7 @@
 import pytest
 
 from app.domain.usage import Usage
-from app.protocol.usage import is_whole, read_usage
+from app.protocol.usage import is_whole, read_counts, read_usage
 
 WHOLE = b'{"prompt_tokens":8,"completion_tokens":10,"total_tokens":18}'
 
@@ -38,6 +38,7 @@ WHOLE = b'{"prompt_tokens":8,"completion_tokens":10,"total_tokens":18}'
 def test_usage_is_read(value, usage, whole):
     assert usage == read_usage(value)
     assert whole == is_whole(value)
+    assert (usage, whole) == read_counts(value)
 
 
 def test_no_usage_is_none():

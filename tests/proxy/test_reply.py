@@ -1,5 +1,6 @@
 """The reply: when its head goes, what stands in it, how it fails (contract C1, C3, C8, F8, J1; laws 2 and 7)."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -33,7 +34,7 @@ ASKED: dict[str, Any] = {
 async def test_a_whole_reply_tells_its_length_and_its_id():
     one = Replying()
 
-    one.reply.whole(b'{"a":1}')
+    await one.reply.whole(b'{"a":1}')
 
     assert (200, b'{"a":1}', True) == (one.client.status, one.client.body, one.client.is_finished)
     assert one.client.length == 7
@@ -45,7 +46,7 @@ async def test_a_whole_reply_tells_its_length_and_its_id():
 async def test_a11_head_has_the_length_and_no_body():
     one = Replying("HEAD")
 
-    one.reply.whole(b'{"a":1}')
+    await one.reply.whole(b'{"a":1}')
 
     assert (7, b"") == (one.client.length, one.client.body)
     assert one.client.is_finished
@@ -56,7 +57,7 @@ async def test_c3_it_says_who_served_it():
     one.exchange.sent_at, one.exchange.upstream_first_at = 100.1, 100.4
     one.clock.advance(0.5)
 
-    one.reply.whole(b"{}")
+    await one.reply.whole(b"{}")
 
     shown = {
         name: one.client.header(b"x-mindgate-" + name)
@@ -96,7 +97,7 @@ async def test_before_an_upstream_was_asked_it_names_none():
 async def test_a_model_s_name_can_forge_no_header(model, value):
     one = Replying(**ASKED | {"model": model})
 
-    one.reply.whole(b"{}")
+    await one.reply.whole(b"{}")
 
     assert value == one.client.header(b"x-mindgate-model")
 
@@ -117,7 +118,7 @@ async def test_the_head_of_a_stream_goes_with_its_first_event():
 
     one.reply.events(b"data: 1\n\n")
     one.reply.events(b"data: 2\n\n")
-    one.reply.end_of_stream()
+    await one.reply.end_of_stream()
 
     assert [b"data: 1\n\n", b"data: 2\n\n"] == one.client.writes
     assert one.client.header(b"content-type") == b"text/event-stream; charset=utf-8"
@@ -178,3 +179,30 @@ async def test_what_the_upstream_s_head_may_show_is_shown():
     one.reply.events(b"data: 1\n\n")
 
     assert one.client.header(b"openai-processing-ms") == b"7"
+
+
+async def test_r3_a_large_reply_is_not_complete_before_the_client_has_taken_most_of_it():
+    one = Replying()
+    one.client.is_full = True
+    running = asyncio.ensure_future(one.reply.whole(b" " * 100_000))
+    await asyncio.sleep(0)
+    assert (1, False) == (len(one.client.writes), one.client.is_finished)
+
+    one.client.has_room()
+    await running
+
+    assert one.client.is_finished
+
+
+async def test_r3_nor_is_a_stream():
+    one = Replying()
+    one.reply.events(b"data: 1\n\n")
+    one.client.is_full = True
+    running = asyncio.ensure_future(one.reply.end_of_stream(b"data: [DONE]\n\n"))
+    await asyncio.sleep(0)
+    assert (2, False) == (len(one.client.writes), one.client.is_finished)
+
+    one.client.has_room()
+    await running
+
+    assert one.client.is_finished

@@ -8,6 +8,7 @@ from typing import Any
 from typing_extensions import override
 
 from app.wire.connection import Connection
+from app.wire.outbox import Outbox
 from app.wire.pool import Pool, PoolLimits
 from app.wire.reading import ReadingLimits
 from app.wire.requests import Origin, RequestHead
@@ -74,7 +75,7 @@ class Notes:
 def connected() -> tuple[Connection, FakeTransport, Notes]:
     """An open connection over fakes."""
     notes, transport = Notes(), FakeTransport()
-    connection = Connection(ORIGIN, notes, ReadingLimits(), WRITE_SECONDS)
+    connection = Connection(ORIGIN, notes, Outbox(), ReadingLimits(), WRITE_SECONDS)
     connection.connection_made(transport)
     return connection, transport, notes
 

@@ -11,6 +11,7 @@ import pytest
 from app.wire.connecting import Dialer
 from app.wire.connection import Connection
 from app.wire.errors import AddressRefused, ConnectFailed, NameUnknown, TlsFailed
+from app.wire.outbox import Outbox
 from app.wire.reading import ReadingLimits
 from app.wire.requests import Origin
 from tests.fakes.certificates import server_tls, trust
@@ -46,7 +47,7 @@ class Attempts:
         return sum(connection.is_open for connection in self.all)
 
     def _make(self) -> Connection:
-        self.all.append(Connection(self._origin, Notes(), ReadingLimits(), SECONDS))
+        self.all.append(Connection(self._origin, Notes(), Outbox(), ReadingLimits(), SECONDS))
         return self.all[-1]
 
 
@@ -147,7 +148,7 @@ async def test_a_server_that_chose_another_protocol_is_not_spoken_to():
         context.set_alpn_protocols(["h2"])
     server = await asyncio.get_running_loop().create_server(asyncio.Protocol, HERE, 0, ssl=theirs)
     origin = Origin("https", "localhost", server.sockets[0].getsockname()[1])
-    made = Connection(origin, Notes(), ReadingLimits(), SECONDS)
+    made = Connection(origin, Notes(), Outbox(), ReadingLimits(), SECONDS)
 
     async def resolve(_: Origin) -> list[str]:
         return [HERE]
@@ -165,4 +166,6 @@ async def test_a_name_that_is_none(host):
     origin = Origin("http", host, 80)
 
     with pytest.raises(NameUnknown):
-        await dialer.dial(origin, lambda: Connection(origin, Notes(), ReadingLimits(), SECONDS))
+        await dialer.dial(
+            origin, lambda: Connection(origin, Notes(), Outbox(), ReadingLimits(), SECONDS)
+        )

@@ -26,7 +26,9 @@ FROM ${PYTHON_IMAGE}
 RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/ensurepip /usr/local/lib/python3*/site-packages/* \
     && useradd --uid 65532 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin mindgate
 COPY --from=build /opt/mindgate /opt/mindgate
-ENV PATH=/opt/mindgate/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# Bodies above 1 MB go back to the system when they are done with; glibc would keep one or two of the largest.
+ENV PATH=/opt/mindgate/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=1048576
 # A config/mindgate.yaml mounted below this folder is found without being named.
 WORKDIR /srv/mindgate
 USER 65532:65532

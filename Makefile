@@ -11,6 +11,9 @@ BIN := .venv/bin
 # Hashes for every file, and nothing that is not in the lock; the same call in the Dockerfile.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 KEY_NAMES := (FOURMINDS|MINDS|OPENMIND)_API_KEY(_FILE)?|MINDGATE_CONFIG
+# As in the image: bodies above 1 MB go back to the system when they are done with. (glibc's; others take no notice.)
+export MALLOC_MMAP_THRESHOLD_ ?= 1048576
+export MALLOC_TRIM_THRESHOLD_ ?= 1048576
 # Arguments for the command or for pytest: make run ARGS="--port 9000" · make test ARGS="-k streaming"
 ARGS ?=
 

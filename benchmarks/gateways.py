@@ -131,7 +131,12 @@ def mindgate_row(product: Path = ROOT, name: str = "mindgate") -> Row:
         path.write_text(text, encoding="utf-8")
         return Start(
             [sys.executable, "-c", _SERVE, "serve", "--config", str(path)],
-            environment={"PYTHONPATH": str(product)},
+            environment={
+                "PYTHONPATH": str(product),
+                # as `make run` and the image set them
+                "MALLOC_MMAP_THRESHOLD_": "1048576",
+                "MALLOC_TRIM_THRESHOLD_": "1048576",
+            },
             fields=(("authorization", f"Bearer {key}"),),
         )
 

@@ -35,7 +35,7 @@ from app.proxy.live_stream import LiveStream
 from app.proxy.off_loop import LARGE_BYTES, off_loop
 from app.proxy.reply import Reply
 from app.proxy.source import Source
-from app.upstreams.bodies import too_large
+from app.upstreams.bodies import Opener, too_large
 from app.upstreams.minds_thoughts import is_not_ready
 from app.upstreams.refusals import refusal_of_ok_error
 
@@ -118,29 +118,49 @@ class ChatRelay:
     async def _stream(
         self, answer: Answer, chat: ChatRequest, exchange: Exchange, reply: Reply
     ) -> None:
-        source = Source(answer, self._now, limit=None)
         stream = ChatStream(
             rules=answer.upstream.rules,
             include_usage=chat.include_usage,
             identity=self._identity(exchange),
             max_event_bytes=self._options.max_event_bytes,
         )
-        first = await self._next(source, stream, reply)
-        exchange.upstream_first_at = self._now()
-        if not is_event_stream(answer.content_type.decode("latin-1"), first):
-            body = await self._gathered(answer, source, stream, reply, first)
-            await self._answer_as_events(answer, chat, exchange, reply, body, stream.id)
-            return
-        live = LiveStream(
-            answer, stream, reply, options=self._options, opener=source.opener, now=self._now
-        )
+        body = None if answer.coding else answer.response.whole()
         try:
-            last = await live.run(first)
+            if body and is_event_stream(answer.content_type.decode("latin-1"), body):
+                last = self._all_here(stream, exchange, reply, body)
+            else:
+                source = Source(answer, self._now, limit=None)
+                first = body or await self._next(source, stream, reply)
+                exchange.upstream_first_at = self._now()
+                if not is_event_stream(answer.content_type.decode("latin-1"), first):
+                    body = await self._gathered(answer, source, stream, reply, first)
+                    await self._answer_as_events(answer, chat, exchange, reply, body, stream.id)
+                    return
+                last = await self._live(answer, stream, reply, source.opener).run(first)
         finally:
-            exchange.usage, exchange.dropped_events = stream.usage, stream.dropped_events
+            if exchange.usage is None:
+                exchange.usage = stream.usage
+            exchange.dropped_events = stream.dropped_events
         if stream.fault is not None:
             raise _unusable(answer, exchange, stream.fault.reason, stream.fault.data)
         await reply.end_of_stream(last)
+
+    def _all_here(self, stream: ChatStream, exchange: Exchange, reply: Reply, body: bytes) -> bytes:
+        """A stream that came in one read, its end included: nothing to wait for. As `LiveStream.run`."""
+        exchange.upstream_first_at = self._now()
+        frames = stream.feed(body)
+        if not stream.ended:
+            frames += stream.finish(clean=True)
+        if stream.fault is None:
+            return frames
+        if frames:
+            reply.events(frames)
+        return b""
+
+    def _live(self, answer: Answer, stream: ChatStream, reply: Reply, opener: Opener) -> LiveStream:
+        return LiveStream(
+            answer, stream, reply, options=self._options, opener=opener, now=self._now
+        )
 
     async def _gathered(
         self, answer: Answer, source: Source, stream: ChatStream, reply: Reply, first: bytes

@@ -7,7 +7,8 @@ from app.domain.errors import PermissionDenied
 from app.domain.principal import Principal
 from app.domain.routes import Deployment, Route
 
-_MOST_REMEMBERED = 4096
+# Clients choose the names of routes, so both what is kept and how long each may be are bounded.
+_MOST_REMEMBERED, _LONGEST_REMEMBERED = 4096, 512
 
 
 class Permissions:
@@ -32,6 +33,8 @@ class Permissions:
             return True
         known = self._known.get((patterns, route))
         if known is None:
+            if len(route.name) > _LONGEST_REMEMBERED:
+                return self._lets_use(patterns, route)
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()
             known = self._known[patterns, route] = self._lets_use(patterns, route)

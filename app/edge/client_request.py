@@ -288,7 +288,8 @@ class ClientRequest:
             raise self._too_large()
         self._is_asked = True
         expects = self.named.get(b"expect", b"").lower() == b"100-continue"
-        if expects and not self.size and not self.is_whole and self.version != "1.0":
+        is_awaited = not (self.size or self.is_whole or self.is_gone)
+        if expects and is_awaited and self.version != "1.0":
             self._out.write(_CONTINUE)
         self._wire.mind_reading()
         if self._failure is None or self.is_gone:

@@ -136,6 +136,7 @@ class HttpConnection(asyncio.Protocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
+        self.out.drop()
         self._is_over = True
         self._on_room = None
         self._reader.close()

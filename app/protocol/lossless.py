@@ -23,7 +23,7 @@ NULL = b"null"
 # what msgspec raises for bytes it cannot read; the last for nesting too deep, which is nobody's answer
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
-_BLANKS = b" \t\r\n"
+_LONGEST_KEPT = 64  # characters of a name whose literal is kept: peers choose the names
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _TEXT = msgspec.json.Decoder(str)
@@ -143,7 +143,11 @@ def is_json(data: bytes) -> bool:
 
 def object_of(members_: Mapping[str, bytes]) -> bytes:
     """The object with these members, in this order."""
-    return b"{%b}" % b",".join([b"%b:%b" % (_name(name), raw) for name, raw in members_.items()])
+    pairs = [
+        b"%b:%b" % (_name(name) if len(name) <= _LONGEST_KEPT else literal(name), raw)
+        for name, raw in members_.items()
+    ]
+    return b"{%b}" % b",".join(pairs)
 
 
 def array_of(elements_: Iterable[bytes]) -> bytes:

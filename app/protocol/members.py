@@ -17,7 +17,7 @@ import msgspec
 from app.protocol.lossless import UNREADABLE
 from app.protocol.nesting import MAX_DEPTH
 
-_QUOTE, _BACKSLASH, _COLON, _COMMA = b'"\\:,'
+_QUOTE, _BACKSLASH, _COMMA = b'"\\,'
 _OPENING, _CLOSING = frozenset(b"{["), frozenset(b"}]")
 _STRUCTURE = re.compile(rb'["{}\[\]]')
 _BLANK = b" \t\r\n"

@@ -162,7 +162,7 @@ def _with_places(
         for member in members
         if places.get(member.name)
     ]
-    return spliced(body, [*replaced, *removal(body, list(members), gone)])
+    return spliced(body, [*replaced, *removal(list(members), gone)])
 
 
 class _Translation:

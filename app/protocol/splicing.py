@@ -36,8 +36,8 @@ def spliced(text: bytes, splices: Iterable[Splice]) -> bytes:
     return b"".join(parts)
 
 
-def removal(text: bytes, found: list[Member], names: frozenset[str]) -> list[Splice]:
-    """Splices that remove the members called *names* from the object whose members are *found*, commas included.
+def removal(found: list[Member], names: frozenset[str]) -> list[Splice]:
+    """Splices that remove the members called *names* from an object whose members are *found*, commas included.
 
     A removed member takes the comma behind it along; one at the end takes the comma before it.
     """

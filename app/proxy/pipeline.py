@@ -24,7 +24,6 @@ from app.domain.errors import (
 from app.domain.exchange import Exchange
 from app.domain.outcome import Outcome
 from app.domain.principal import Principal
-from app.domain.routes import Route
 from app.protocol.headers import HeaderList
 from app.protocol.requests import read_chat_request
 from app.protocol.targets import Target, path_text, read_target
@@ -198,10 +197,13 @@ class Pipeline:
         else:
             chat = read_chat_request(body)
         call.exchange.model_requested, call.exchange.stream = chat.model, chat.stream
-        route = await self._route(call, chat.model)
+        steps = self._steps
+        route = await steps.finder.find(chat.model, operation=call.operation, pin=call.pin)
+        if not steps.permissions.may_use(call.principal, route):
+            raise unknown_model(chat.model)  # one answer for unknown and forbidden (contract F14)
         options = ChatOptions(call.client.headers, call.exchange.request_id, call.target.provider)
-        answer = await self._steps.attempts.chat(route, chat, options, call.exchange)
-        await self._steps.relay.relay(answer, chat, call.exchange, call.reply)
+        answer = await steps.attempts.chat(route, chat, options, call.exchange)
+        await steps.relay.relay(answer, chat, call.exchange, call.reply)
 
     async def _models(self, call: Call) -> None:
         await call.reply.whole(await self._steps.models.listing(call))
@@ -218,13 +220,6 @@ class Pipeline:
         if call.pin is not None:
             table.pinned(call.pin, call.operation)
         raise UnsupportedEndpoint(f"No configured upstream supports {call.operation.words}.")
-
-    async def _route(self, call: Call, name: str) -> Route:
-        """Who serves *name* for this caller. One answer for unknown and forbidden (contract F14)."""
-        route = await self._steps.finder.find(name, operation=call.operation, pin=call.pin)
-        if not self._steps.permissions.may_use(call.principal, route):
-            raise unknown_model(name)
-        return route
 
 
 def _client_ids(named: Mapping[bytes, bytes]) -> str:

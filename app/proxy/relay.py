@@ -1,9 +1,8 @@
 """
 An upstream's answer on its way to the client: bytes onward, nothing gathered, nothing tried again (laws 2 and 7).
 
-One loop reads, repairs what needs it and writes; while the client is slow nothing is read (reliability R4).
 Four cases, by what was asked for and what came: a stream for a stream, an answer for an answer, and each
-turned into the other (contract H13, H14).
+turned into the other (contract H13, H14). A stream that goes on is poured: `live_stream`.
 """
 
 from collections.abc import Callable
@@ -76,15 +75,24 @@ class ChatRelay:
         body = (
             answer.response.whole() if answer.content_type == _JSON and not answer.coding else None
         )
-        if body is not None:
-            found = await self._read(answer, exchange, body)
-        else:
-            found = await self._waited_for(answer, exchange)
+        found = self._plain(answer, body) if body else None
+        if found is None:
+            found = await (
+                self._waited_for(answer, exchange)
+                if body is None
+                else self._read(answer, exchange, body)
+            )
         exchange.upstream_first_at = self._now()
         if answer.upstream.entry.not_ready == "error":
             _refuse_unready(found.body)
         exchange.usage = found.usage
         await reply.whole(found.body)
+
+    def _plain(self, answer: Answer, body: bytes) -> WholeAnswer | None:
+        """The answer that nearly every one is: small, and nothing in it to repair."""
+        upstream = answer.upstream
+        is_small = len(body) <= min(LARGE_BYTES, upstream.entry.max_json_bytes)
+        return plain_answer(body) if is_small and upstream.rules.answer_filter is None else None
 
     async def _waited_for(self, answer: Answer, exchange: Exchange) -> WholeAnswer:
         """An answer that comes in pieces, or as a stream."""
@@ -218,12 +226,7 @@ class ChatRelay:
         limit = answer.upstream.entry.max_json_bytes
         if len(body) > limit:
             raise too_large(answer.upstream.name, limit)
-        rules = answer.upstream.rules
-        if len(body) <= LARGE_BYTES and rules.answer_filter is None:
-            plain = plain_answer(body)
-            if plain is not None:
-                return plain
-        identity = self._identity(exchange)
+        rules, identity = answer.upstream.rules, self._identity(exchange)
         try:
             return await off_loop(len(body), read_answer, body, rules=rules, identity=identity)
         except AnswerUnusable as unusable:

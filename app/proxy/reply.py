@@ -17,6 +17,7 @@ from app.protocol.headers import JSON_HEADERS, SSE_HEADERS, HeaderList
 from app.proxy.client_connection import ClientConnection
 
 _SMALL_BYTES = 64 * 1024  # what a connection takes without being full
+_LONGEST_MODEL = 512  # characters of a model's name in a header, and of one that is remembered
 _HEADER_SAFE = " !#$%&'()*+,/:;<=>?@[]^_`{|}~"
 
 
@@ -31,7 +32,15 @@ _SSE = _lines(SSE_HEADERS)
 class Reply:
     """Writes one reply. *relayed*: the upstream's own headers that may pass; known once it has answered."""
 
-    __slots__ = ("_exchange", "_now", "client", "last_event_at", "last_sent_at", "relayed")
+    __slots__ = (
+        "_exchange",
+        "_is_complete",
+        "_now",
+        "client",
+        "last_event_at",
+        "last_sent_at",
+        "relayed",
+    )
 
     def __init__(
         self, client: ClientConnection, exchange: Exchange, now: Callable[[], float]
@@ -41,6 +50,7 @@ class Reply:
         self.client = client
         self._exchange = exchange
         self._now = now
+        self._is_complete = False  # all of it is written, and waits for the client
 
     @property
     def has_begun(self) -> bool:
@@ -97,7 +107,7 @@ class Reply:
     def failure(self, error: GatewayError) -> None:
         """*error* as the whole reply, or as the stream's last event: then without `[DONE]` (law 7, contract J1)."""
         if self.client.head_sent:
-            self.client.finish(error_event(error))
+            self.client.finish(b"" if self._is_complete else error_event(error))
             return
         if self._exchange.attempts > 1:
             error.should_retry = False  # the gateway has tried enough for both (contract G1)
@@ -106,6 +116,7 @@ class Reply:
         self.client.finish(b"" if self.client.method == "HEAD" else body)
 
     async def _room(self) -> None:
+        self._is_complete = True
         if self.client.is_full:
             taken = asyncio.Event()
             self.client.when_room(taken.set)
@@ -136,37 +147,36 @@ class Reply:
         exchange = self._exchange
         if not exchange.attempts or exchange.upstream == NOBODY:
             return b"x-request-id: %b\r\n" % exchange.request_id.encode()
-        its_id = exchange.upstream_request_id
-        return b"x-request-id: %b\r\n%b%bserver-timing: %b\r\n" % (
+        # A client may name any model, at any length, of an upstream that lists none.
+        is_usual = len(exchange.model) <= _LONGEST_MODEL
+        about = _about_a_known_upstream if is_usual else _about_the_upstream
+        its_id, now = exchange.upstream_request_id, self._now()
+        sent_at = exchange.sent_at if exchange.sent_at is not None else now
+        upstream = max((exchange.upstream_first_at or now) - sent_at, 0.0)
+        gateway = max(now - exchange.received_at - upstream, 0.0)
+        return b"x-request-id: %b\r\n%b%bserver-timing: upstream;dur=%.1f, gateway;dur=%.1f\r\n" % (
             exchange.request_id.encode(),
-            _about_the_upstream(
-                exchange.upstream, exchange.model, exchange.attempts, exchange.dropped
-            ),
+            about(exchange.upstream, exchange.model, exchange.attempts, exchange.dropped),
             b"x-mindgate-upstream-request-id: %b\r\n" % _value(its_id) if its_id else b"",
-            self._timing(),
+            upstream * 1000,
+            gateway * 1000,
         )
 
-    def _timing(self) -> bytes:
-        exchange, now = self._exchange, self._now()
-        sent_at = exchange.sent_at if exchange.sent_at is not None else now
-        answered_at = exchange.upstream_first_at or now
-        upstream = max(answered_at - sent_at, 0.0)
-        gateway = max(now - exchange.received_at - upstream, 0.0)
-        return b"upstream;dur=%.1f, gateway;dur=%.1f" % (upstream * 1000, gateway * 1000)
 
-
-@lru_cache(maxsize=1024)  # a client may name any model of an upstream that lists none
 def _about_the_upstream(
     upstream: str, model: str, attempts: int, dropped: tuple[str, ...]
 ) -> bytes:
     return _lines(
         [
             (b"x-mindgate-upstream", _value(upstream)),
-            *([(b"x-mindgate-model", _value(model))] if model else []),
+            *([(b"x-mindgate-model", _value(model[:_LONGEST_MODEL]))] if model else []),
             (b"x-mindgate-attempts", b"%d" % attempts),
             *([(b"x-mindgate-dropped", _value(",".join(dropped)))] if dropped else []),
         ]
     )
+
+
+_about_a_known_upstream = lru_cache(maxsize=1024)(_about_the_upstream)
 
 
 def _value(text: str) -> bytes:

@@ -12,9 +12,8 @@ from app.routing.table import Operation, RoutingTable
 FIRST_ROUND_SECONDS = (
     2.5  # in the first moments after the start, and below contract K2's three seconds
 )
-
-
-_MOST_REMEMBERED = 1024
+# Clients choose the names, so both what is kept and how long each may be are bounded.
+_MOST_REMEMBERED, _LONGEST_REMEMBERED = 1024, 512
 
 
 class RouteFinder:
@@ -49,6 +48,6 @@ class RouteFinder:
         except ModelNotFound:
             self._on_unknown()
             raise
-        if self._version == self._catalogue.version:
+        if len(name) <= _LONGEST_REMEMBERED and self._version == self._catalogue.version:
             self._found[name, operation.capability, pin] = route
         return route

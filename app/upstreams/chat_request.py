@@ -118,7 +118,7 @@ def _splices(
     if target.model != chat.model:
         splices += _model_splice(chat, target.model)
     if dropped:
-        splices += removal(chat.body, list(chat.members), frozenset(dropped))
+        splices += removal(list(chat.members), frozenset(dropped))
     if upstream.edits.renames:
         splices += _renames(upstream.edits.renames, chat, dropped)
     replaces = upstream.edits.replaces_developer and _DEVELOPER in chat.body

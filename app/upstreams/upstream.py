@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from pydantic import SecretStr
 
@@ -102,12 +102,16 @@ class Upstream:
         return RequestHead("POST", self.url(path), fields)
 
     def secrets(self) -> tuple[str, ...]:
-        """What may stand in no reply and no log line: its credentials, and its host (contract F11)."""
+        """What may stand in no reply and no log line: its credentials, its host, and its proxy's (contract F11)."""
         hidden = [self.entry.api_key, *self.entry.headers.values(), *self.entry.query.values()]
         texts = [value.get_secret_value() for value in hidden if isinstance(value, SecretStr)]
-        host = urlsplit(self.base_url).netloc
+        hosts = [urlsplit(self.base_url).netloc]
+        if self.entry.proxy is not None:  # its own error pages may come in an upstream's place
+            proxy = urlsplit(self.entry.proxy.get_secret_value())
+            hosts.append(proxy.netloc.rpartition("@")[2])
+            texts.append(unquote(proxy.password or ""))
         # A bare word would be struck out of every text that happens to use it.
-        return (*texts, host) if "." in host or ":" in host else tuple(texts)
+        return (*filter(None, texts), *(host for host in hosts if "." in host or ":" in host))
 
 
 def prepare(entry: UpstreamEntry, defaults: Timeouts, version: str) -> Upstream:

@@ -1,5 +1,5 @@
 """
-The seam's first transport: our own HTTP/1.1 client, `app.wire`, with its errors in the gateway's words.
+The seam over our own HTTP/1.1 client, `app.wire`, with its errors in the gateway's words.
 """
 
 import ssl

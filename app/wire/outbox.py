@@ -26,10 +26,13 @@ class Outbox:
         waiting, self.waiting = self.waiting, []
         for out in waiting:
             pieces = out.pieces
-            if len(pieces) == 1:  # nearly always, and then one call is enough
-                out.transport.write(pieces.pop())
-            else:
-                out.flush()
+            try:
+                if len(pieces) == 1:  # nearly always, and then one call is enough
+                    out.transport.write(pieces.pop())
+                else:
+                    out.flush()
+            except RuntimeError:  # so uvloop says that the socket is gone
+                out.drop()  # and the bytes of the others leave all the same
 
 
 class Outgoing:

@@ -94,3 +94,12 @@ def test_what_is_remembered_is_bounded_and_stays_right():
         assert [bool(number % 2)] * 2 == [permissions.may_use(key, asked) for _ in range(2)]
 
     assert len(permissions._known) <= 4096
+
+
+def test_r4_a_long_name_of_a_clients_own_is_judged_and_not_kept():
+    permissions = Permissions(UPSTREAMS)
+    name = "gpt-" + "x" * 10_000
+
+    may = permissions.may_use(Principal("k", ("gpt-*",)), route(name, f"openmind/{name}"))
+
+    assert (True, {}) == (may, permissions._known)

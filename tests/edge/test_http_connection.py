@@ -283,6 +283,48 @@ async def test_law_1_a_client_that_only_rings_is_settled_too(leave) -> None:
     assert ["gone"] * 20 == found.pipeline.ends
 
 
+async def test_law_1_one_who_is_reset_inside_a_turn_keeps_no_other_reply_back(faults) -> None:
+    """The socket goes between a write and the turn's end, when all that was written leaves."""
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    gate = asyncio.Event()
+    arrived: list[str] = []
+
+    async def both(client: ClientRequest) -> None:
+        arrived.append(client.path)
+        if client.path == "/v1/stays":
+            await gate.wait()
+            answer(client, b"ok")
+            return
+        client.start(200, b"", None)
+        await gate.wait()
+        client._wire.transport.abort()  # type: ignore[attr-defined] # as the loop does on a reset
+        client.write(b"a piece")
+        await asyncio.Event().wait()
+
+    async with served(both) as found, found.connected() as leaver, found.connected() as stayer:
+        await leaver.send(post(b"", "/v1/leaves"))
+        await eventually(lambda: 1 == len(arrived))
+        await stayer.send(post(b"", "/v1/stays"))
+        await eventually(lambda: 2 == len(arrived))
+        gate.set()
+
+        assert b"ok" == (await stayer.reply()).body
+    assert [] == faults
+
+
+async def test_a_client_that_rings_with_expect_is_told_nothing(faults) -> None:
+    """Its task begins when its socket is gone already."""
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    async with served() as found:
+        for _ in range(20):
+            async with found.connected() as client, found.connected() as other:
+                await client.send(post(b"abc", "/v1/x", "expect: 100-continue")[:-3])
+                client.half_close()
+                await other.send(post(b"d"))
+                assert b"POST /v1/x d" == (await other.reply()).body
+    assert [] == faults
+
+
 async def test_what_is_written_to_one_who_has_left_goes_nowhere() -> None:
     async def stubborn(client: ClientRequest) -> None:
         try:

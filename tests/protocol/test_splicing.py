@@ -16,7 +16,7 @@ NAMES = ("model", "store", "user", "stream_options")
 
 def without(text: bytes, *names: str) -> bytes:
     found = list(members(text, 0))
-    return spliced(text, removal(text, found, frozenset(names)))
+    return spliced(text, removal(found, frozenset(names)))
 
 
 def raw(text: bytes, member: Member) -> bytes:
@@ -84,7 +84,7 @@ def test_removals_and_replacements_go_together(text, names):
     models = [one.value for one in found if one.name == "model"]
     splices = [Splice(span.start, span.end, b'"m2"') for span in models]
 
-    result = spliced(text, [*splices, *removal(text, found, frozenset(names))])
+    result = spliced(text, [*splices, *removal(found, frozenset(names))])
 
     expected = [(name, "m2" if name == "model" else value) for name, value in pairs_of(text)]
     assert [pair for pair in expected if pair[0] not in names] == pairs_of(result)

@@ -206,3 +206,17 @@ async def test_r3_nor_is_a_stream():
     await running
 
     assert one.client.is_finished
+
+
+async def test_law_7_no_error_stands_behind_a_stream_that_was_complete():
+    one = Replying()
+    one.reply.events(b"data: 1\n\n")
+    one.client.is_full = True
+    running = asyncio.ensure_future(one.reply.end_of_stream(b"data: [DONE]\n\n"))
+    await asyncio.sleep(0)
+    running.cancel()
+
+    one.reply.failure(CUT)
+
+    assert one.client.body.endswith(b"data: [DONE]\n\n")
+    assert one.client.is_finished

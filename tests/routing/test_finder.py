@@ -83,3 +83,12 @@ async def test_names_found_do_not_gather_without_bound():
         await finding.finder.find(f"up/{number}", operation=CHAT, pin=None)
 
     assert len(finding.finder._found) <= 1025
+
+
+async def test_r4_a_long_name_of_a_clients_own_is_found_and_not_kept():
+    finding = Finding()
+    finding.catalogue.asked("up")
+
+    route = await finding.finder.find("up/" + "x" * 10_000, operation=CHAT, pin=None)
+
+    assert ("up", {}) == (route.deployments[0].upstream, finding.finder._found)

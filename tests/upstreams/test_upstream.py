@@ -219,6 +219,14 @@ def test_what_may_stand_in_no_reply():
     assert UPSTREAM_KEY not in repr(upstream.entry)
 
 
+def test_f11_a_proxy_s_password_and_host_are_secrets_too():
+    proxy = SecretStr("http://me:pass%40word@proxy.example.com:3128")
+
+    found = upstream_of("openai", proxy=proxy).secrets()
+
+    assert {UPSTREAM_KEY, "pass@word", "127.0.0.1:9", "proxy.example.com:3128"} == set(found)
+
+
 # --- deadlines ------------------------------------------------------------------------------------------------------
 
 

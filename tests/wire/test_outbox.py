@@ -1,6 +1,9 @@
 """What is written in one turn of the loop leaves at its end, in one write for each connection."""
 
 import asyncio
+from typing import Any
+
+from typing_extensions import override
 
 from app.wire.outbox import Outbox, Outgoing
 from tests.wire.parts import FakeTransport
@@ -75,3 +78,23 @@ async def test_large_pieces_leave_behind_what_was_written_before():
     out.write_large([b"b", b"c"])
 
     assert b"abc" == b"".join(transport.written)
+
+
+class GoneTransport(FakeTransport):
+    """Its socket is gone: uvloop's transport raises then."""
+
+    @override
+    def write(self, data: Any) -> None:
+        raise RuntimeError("the handler is closed")
+
+
+async def test_law_1_one_whose_socket_is_gone_keeps_nobody_elses_bytes_back():
+    outbox, other = Outbox(), FakeTransport()
+    gone, out = Outgoing(GoneTransport(), outbox), Outgoing(other, outbox)
+    for round_ in (b"1", b"2"):
+        gone.write(b"a")
+        gone.write(b"b")
+        out.write(round_)
+        await asyncio.sleep(0)
+
+    assert [b"1", b"2"] == other.written

@@ -141,7 +141,9 @@ async def test_each_fault_is_typed_or_a_body_as_it_was_sent(upstream, sender, na
     script = getattr(fault, form)
     upstream.tell(*script)
     upstream.greeting = script if fault.greets else ()
-    request = request_of(upstream, deadlines=within(SHORT, SHORT * 2))
+    # Short only where the deadline is what ends it: on a busy machine a good answer may take as long.
+    deadlines = within(SHORT, SHORT * 2) if UpstreamTimeout in fault.outcome else within()
+    request = request_of(upstream, deadlines=deadlines)
 
     if isinstance(fault.outcome[0], bytes):
         _, body = await TAKEN[way](sender, request)

@@ -209,9 +209,7 @@ class ClientRequest:
             elif self._is_chunked:
                 end += _LAST_CHUNK
             else:
-                end += piece
-                if self._left is not None:
-                    self._left -= len(piece)
+                end += self._framed(piece)
         if end:
             self._out.write(end)
         if self._left:  # the head promised another length

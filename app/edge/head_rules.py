@@ -20,7 +20,7 @@ from app.domain.errors import (
     RequestTimedOut,
     TargetTooLong,
 )
-from app.protocol.headers import HeaderList
+from app.protocol.headers import HeaderList, named
 
 MAX_TARGET_BYTES = 8 * 1024
 MAX_HEADER_BYTES = 64 * 1024
@@ -96,12 +96,9 @@ def is_host(value: bytes) -> bool:
 
 def fields_by_name(fields: HeaderList) -> dict[bytes, bytes]:
     """The first value of each name. Raises InvalidRequest for two Hosts."""
-    named = dict(fields)
-    if len(named) != len(fields):
-        if sum(name == b"host" for name, _ in fields) > 1:
-            raise not_http("it has more than one Host")
-        named = dict(reversed(fields))
-    return named
+    if sum(name == b"host" for name, _ in fields) > 1:
+        raise not_http("it has more than one Host")
+    return named(fields)
 
 
 def without_underscores(fields: HeaderList) -> HeaderList:

@@ -32,7 +32,7 @@ from app.proxy.call import Call
 from app.proxy.client_connection import ClientConnection
 from app.proxy.in_flight import InFlight, stopped
 from app.proxy.models import ModelDesk
-from app.proxy.off_loop import LARGE_BYTES, off_loop
+from app.proxy.off_loop import off_loop
 from app.proxy.relay import ChatRelay
 from app.proxy.reply import Reply
 from app.proxy.settlement import Settlement
@@ -127,10 +127,7 @@ class Pipeline:
         task = asyncio.current_task()
         if task is not None:
             task.uncancel()
-        if (
-            exchange.outcome is None
-        ):  # else the reply is complete, and only its last bytes are on their way
-            self._fail(client, exchange, reply, stopped())
+        self._fail(client, exchange, reply, stopped())
         return True
 
     def _fail(
@@ -192,10 +189,7 @@ class Pipeline:
         if call.target.provider is not None:
             self._check_provider(call.target)
         body = await call.client.read_body()
-        if len(body) > LARGE_BYTES:
-            chat = await off_loop(len(body), read_chat_request, body)
-        else:
-            chat = read_chat_request(body)
+        chat = await off_loop(len(body), read_chat_request, body)
         call.exchange.model_requested, call.exchange.stream = chat.model, chat.stream
         steps = self._steps
         route = await steps.finder.find(chat.model, operation=call.operation, pin=call.pin)

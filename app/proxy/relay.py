@@ -17,7 +17,7 @@ from app.domain.errors import (
 from app.domain.exchange import Exchange
 from app.protocol.answer_rules import AnswerUnusable
 from app.protocol.chat_answer import Answer as WholeAnswer
-from app.protocol.chat_answer import plain_answer, read_answer
+from app.protocol.chat_answer import plain_answer, read_answer, read_closely
 from app.protocol.chat_fold import ChatFold
 from app.protocol.chat_stream import (
     ChatStream,
@@ -75,24 +75,15 @@ class ChatRelay:
         body = (
             answer.response.whole() if answer.content_type == _JSON and not answer.coding else None
         )
-        found = self._plain(answer, body) if body else None
-        if found is None:
-            found = await (
-                self._waited_for(answer, exchange)
-                if body is None
-                else self._read(answer, exchange, body)
-            )
+        if body is None:
+            found = await self._waited_for(answer, exchange)
+        else:
+            found = await self._read(answer, exchange, body)
         exchange.upstream_first_at = self._now()
         if answer.upstream.entry.not_ready == "error":
             _refuse_unready(found.body)
         exchange.usage = found.usage
         await reply.whole(found.body)
-
-    def _plain(self, answer: Answer, body: bytes) -> WholeAnswer | None:
-        """The answer that nearly every one is: small, and nothing in it to repair."""
-        upstream = answer.upstream
-        is_small = len(body) <= min(LARGE_BYTES, upstream.entry.max_json_bytes)
-        return plain_answer(body) if is_small and upstream.rules.answer_filter is None else None
 
     async def _waited_for(self, answer: Answer, exchange: Exchange) -> WholeAnswer:
         """An answer that comes in pieces, or as a stream."""
@@ -226,9 +217,15 @@ class ChatRelay:
         limit = answer.upstream.entry.max_json_bytes
         if len(body) > limit:
             raise too_large(answer.upstream.name, limit)
-        rules, identity = answer.upstream.rules, self._identity(exchange)
+        rules, is_small = answer.upstream.rules, len(body) <= LARGE_BYTES
+        if is_small and rules.answer_filter is None:
+            plain = plain_answer(body)
+            if plain is not None:
+                return plain
+        read = read_closely if is_small else read_answer
+        identity = self._identity(exchange)
         try:
-            return await off_loop(len(body), read_answer, body, rules=rules, identity=identity)
+            return await off_loop(len(body), read, body, rules=rules, identity=identity)
         except AnswerUnusable as unusable:
             raise _unusable(answer, exchange, unusable.reason, unusable.data) from None
 

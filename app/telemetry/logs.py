@@ -129,11 +129,10 @@ class _JsonEvents:
 
     def exception(self, event: str, **fields: object) -> None:
         """*event* happened: the error that is being handled, with its traceback."""
-        self._line("error", event, fields | {"exception": format_exc().rstrip("\n")})
+        self._line("error", event, fields, exception=format_exc().rstrip("\n"))
 
-    def _line(self, level: str, event: str, fields: dict[str, object]) -> None:
-        exception = {"exception": fields.pop("exception")} if "exception" in fields else {}
-        told = fields | {"event": event, "level": level, "timestamp": self._timestamp()} | exception
+    def _line(self, level: str, event: str, fields: dict[str, object], **last: object) -> None:
+        told = fields | {"event": event, "level": level, "timestamp": self._timestamp()} | last
         self._write(f"{msgspec.json.encode(told, enc_hook=str).decode()}\n")
 
 

@@ -2,7 +2,11 @@
 #
 #   docker build -t mindgate .
 #   docker run --rm --read-only --cap-drop ALL -p 127.0.0.1:8080:8080 \
-#     -e FOURMINDS_API_KEY -e MINDGATE_KEYS='[{"name": "team", "key": "<at least 16 characters>"}]' mindgate
+#     -e FOURMINDS_API_KEY -e MINDGATE_ADMIN_KEY -v mindgate-data:/var/lib/mindgate mindgate
+#
+# Without -v, what it keeps goes with the container. For PostgreSQL, append the asyncpg entry of requirements/dev.txt to
+# requirements/runtime.txt before the build. Set MINDGATE_STORAGE__URL to move it: the variable is set in the image, and
+# wins over a file's storage.url.
 #
 # The base is named by tag: its digest is not known where this file is written. Pin the one you have looked at with
 #   docker build --build-arg PYTHON_IMAGE=python:3.13-slim@sha256:<digest> .
@@ -24,11 +28,16 @@ RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
 FROM ${PYTHON_IMAGE}
 # pip and ensurepip would let whoever breaks in install more. The user has a name only so that tools can print one.
 RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/ensurepip /usr/local/lib/python3*/site-packages/* \
-    && useradd --uid 65532 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin mindgate
+    && useradd --uid 65532 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin mindgate \
+    && mkdir --mode 0700 /var/lib/mindgate \
+    && chown 65532:65532 /var/lib/mindgate
 COPY --from=build /opt/mindgate /opt/mindgate
 # Bodies above 1 MB go back to the system when they are done with; glibc would keep one or two of the largest.
 ENV PATH=/opt/mindgate/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
-    MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=1048576
+    MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=1048576 \
+    MINDGATE_STORAGE__URL=sqlite:////var/lib/mindgate/mindgate.db
+# Behind the chown: a fresh volume takes owner and mode from here.
+VOLUME /var/lib/mindgate
 # A config/mindgate.yaml mounted below this folder is found without being named.
 WORKDIR /srv/mindgate
 USER 65532:65532

@@ -18,7 +18,7 @@ export MALLOC_TRIM_THRESHOLD_ ?= 1048576
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check fuzz bench bench-peers format lock clean
+.PHONY: help install run test check fuzz prove bench bench-peers format lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -46,6 +46,10 @@ check: .venv/.stamp-dev ## formatter, linter, types, rooms and floors
 # What it learns, and any input that breaks something, stays in .fuzz/. make fuzz ARGS="chat_stream -max_total_time=3600"
 fuzz: .venv/.stamp-dev ## look for bytes of a peer that break a promise, for ten minutes each
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+# Linux. Real processes, killed and started again. make prove ARGS="--quick --only kill"
+prove: .venv/.stamp-dev ## what is claimed of limits and the ledger, shown: nine minutes
+	$(BIN)/python -m tests.prove $(ARGS)
 
 # Linux. How to read what comes out: docs/performance.md. make bench ARGS="--quick --only chat-64"
 bench: .venv/.stamp-dev ## what a request costs, next to nginx: minutes

@@ -112,13 +112,24 @@ server: {{host: 127.0.0.1, port: {port}}}
 upstreams:
   bench: {{base_url: "http://127.0.0.1:{upstream}/v1", models: ["bench-*"], api_key: "{upstream_key}"}}
 keys:
-  - {{name: bench, key: "{key}", models: ["bench-*"]}}
+  - name: bench
+    key: "{key}"
+    models: ["bench-*"]
+    team: bench
+    rpm: 1000000000
+    tpm: 1000000000
+    concurrency: 1000000
+    budget_usd: 1000000000
+    budget_period: month
+prices:
+  bench/bench-*: {{input_usd_per_million: 0.15, output_usd_per_million: 0.60}}
+storage: {{url: "sqlite:///{folder}/mindgate.db"}}
 """
 
 
 def mindgate_row(product: Path = ROOT, name: str = "mindgate") -> Row:
-    """The gateway of the tree at *product*, with everything on: key check and its list of models, metrics, usage
-    reading, and the log of exchanges in a file."""
+    """The gateway of the tree at *product*, with everything on: key check and its list of models, limits, a budget and
+    its team's, prices, the journal and the ledger on disk, metrics, and the log of exchanges in a file."""
 
     def prepare(folder: Path, port: int, upstream_port: int) -> Start:
         if not (product / "app/cli/main.py").is_file():  # else Python would find the installed one
@@ -126,7 +137,7 @@ def mindgate_row(product: Path = ROOT, name: str = "mindgate") -> Row:
         key, upstream_key = (f"sk-{secrets.token_hex(24)}" for _ in range(2))
         path = folder / "mindgate.yaml"
         text = _CONFIGURATION.format(
-            port=port, upstream=upstream_port, key=key, upstream_key=upstream_key
+            port=port, upstream=upstream_port, key=key, upstream_key=upstream_key, folder=folder
         )
         path.write_text(text, encoding="utf-8")
         return Start(

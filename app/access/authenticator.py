@@ -1,17 +1,17 @@
 """
 A request's key → the Principal that holds it, from memory (contract B1 to B4, F15, F16; reliability S9, S12).
 
-Keys are kept as HMAC digests under a pepper that lives as long as the process: a dump of memory's tables
-holds no key, and a look-up takes the same time for a known and an unknown one.
+Nothing is asked of a database, whatever the key: a wrong one costs a digest and a look-up, as a right one does (S10).
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from math import ceil
 
-from app.access.key_digest import KeyDigest
+from app.access.key_format import is_mistyped
+from app.access.key_ring import KeyRing
+from app.access.wrong_keys import WrongKeys
 from app.domain.addresses import is_loopback
-from app.domain.configuration import KeyEntry
-from app.domain.errors import PermissionDenied, Unauthenticated
+from app.domain.errors import ClientError, PermissionDenied, RateLimited, Unauthenticated
 from app.domain.principal import Principal
 from app.protocol.headers import HeaderList, client_key, header
 
@@ -22,6 +22,11 @@ _NO_KEY = (
 _WRONG_KEY = (
     "Incorrect API key provided: {masked}. Ask whoever runs this gateway for a key of its own."
 )
+_MISTYPED_KEY = "Incorrect API key provided: {masked}. It is mistyped or cut: its last letters do not fit the others."
+_TOO_MANY_WRONG = (
+    "Too many requests with a wrong API key came from your address. Check the key, then try again in "
+    "{seconds}s; requests with a right key go on."
+)
 _FOREIGN_PAGE = (
     "You have insufficient permissions for this operation. The gateway runs without keys, so it does not "
     "answer other web sites; add the page's origin to server.cors_origins to allow it."
@@ -31,38 +36,42 @@ _OWN_SITE = ("same-origin", "none")
 _SHOWN_FROM = 16  # a shorter key is masked whole
 
 
-@dataclass(frozen=True, slots=True)
-class _Holder:
-    principal: Principal
-    expires_at: float | None
-
-
 class Authenticator:
-    """Knows every key. *now_seconds* is wall time, for keys that expire."""
+    """Asks *ring*. *now_seconds* is wall time, for keys that expire; *now* a clock that never goes back, for addresses
+    that come with wrong keys."""
 
     def __init__(
-        self, keys: Iterable[KeyEntry], *, pepper: bytes, now_seconds: Callable[[], float]
+        self, ring: KeyRing, *, now_seconds: Callable[[], float], now: Callable[[], float]
     ) -> None:
-        self._digest = KeyDigest(pepper)
+        self._find = ring.find
         self._now_seconds = now_seconds
-        self._holders = {
-            self._digest(entry.key.get_secret_value()): _Holder(
-                Principal(entry.name, entry.models, entry.resources), entry.expires_at
-            )
-            for entry in keys
-        }
+        self._wrong_keys = WrongKeys(now)
 
-    def authenticate(self, headers: HeaderList) -> Principal:
-        """The caller. Raises Unauthenticated for a missing, unknown or expired key (contract B3)."""
+    def authenticate(self, headers: HeaderList, address: str = "") -> Principal:
+        """The caller. Raises Unauthenticated for a missing, unknown, revoked or expired key (contract B3), and
+        RateLimited for one of those from an *address* that sent too many (S10)."""
         key = client_key(headers)
         if not key:
             raise Unauthenticated(_NO_KEY)
-        holder = self._holders.get(self._digest(key))
+        holder = self._find(key)
         if holder is None or (
             holder.expires_at is not None and holder.expires_at <= self._now_seconds()
         ):
-            raise Unauthenticated(_WRONG_KEY.format(masked=_masked(key)))
+            raise self._refusal(key, address)
         return holder.principal
+
+    def _refusal(self, key: str, address: str) -> ClientError:
+        wait_seconds = self._wrong_keys.failed(address)
+        if wait_seconds is None:
+            wording = _MISTYPED_KEY if is_mistyped(key) else _WRONG_KEY
+            return Unauthenticated(wording.format(masked=_masked(key)))
+        return RateLimited(
+            _TOO_MANY_WRONG.format(seconds=ceil(wait_seconds)),
+            type="requests",
+            scope="address",
+            limit="wrong_keys",
+            retry_after_seconds=wait_seconds,
+        )
 
 
 class OpenDoor:
@@ -72,7 +81,7 @@ class OpenDoor:
         self._allowed_origins = allowed_origins
         self._principal = Principal("anyone")
 
-    def authenticate(self, headers: HeaderList) -> Principal:
+    def authenticate(self, headers: HeaderList, address: str = "") -> Principal:
         """The one principal there is. Raises PermissionDenied for a page that would spend a person's money."""
         origin, site = header(headers, b"origin"), header(headers, b"sec-fetch-site")
         is_foreign = site == "cross-site" or (origin is not None and site not in _OWN_SITE)

@@ -19,28 +19,31 @@ class Permissions:
 
     def __init__(self, upstreams: Collection[str]) -> None:
         self._upstreams = upstreams
-        self._known: dict[tuple[tuple[str, ...], Route], bool] = {}
+        self._known: dict[tuple[tuple[str, ...], tuple[str, ...], Route], bool] = {}
 
     def may_use(self, principal: Principal, route: Route) -> bool:
         """True when *principal* may be served by *route*.
 
         A pattern that matches the name of a route or alias brings its targets with it. Reached any other way, each
         target, failover ones too, must match a pattern itself, as `upstream/model` or by its bare name. No patterns:
-        all models.
+        all models. The patterns of the key and those of its team must both let it.
         """
-        patterns = principal.models
-        if not patterns:
+        patterns, team_patterns = principal.models, principal.team_models
+        if not patterns and not team_patterns:
             return True
-        known = self._known.get((patterns, route))
+        question = patterns, team_patterns, route
+        known = self._known.get(question)
         if known is None:
-            if len(route.name) > _LONGEST_REMEMBERED:
-                return self._lets_use(patterns, route)
-            if len(self._known) >= _MOST_REMEMBERED:
-                self._known.clear()
-            known = self._known[patterns, route] = self._lets_use(patterns, route)
+            known = self._lets_use(patterns, route) and self._lets_use(team_patterns, route)
+            if len(route.name) <= _LONGEST_REMEMBERED:
+                if len(self._known) >= _MOST_REMEMBERED:
+                    self._known.clear()
+                self._known[question] = known
         return known
 
     def _lets_use(self, patterns: tuple[str, ...], route: Route) -> bool:
+        if not patterns:
+            return True
         if route.is_named and _matches(patterns, route.name):
             return True
         return all(self._lets_reach(patterns, deployment) for deployment in route.deployments)

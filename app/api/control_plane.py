@@ -6,6 +6,7 @@ Errors have the data plane's envelope: FastAPI's own 404, 405, 422 and 500 are w
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +15,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import documentation
+from app.api.admin_api import add_admin
+from app.api.admin_door import AdminKeys
+from app.api.admin_parts import AdminParts
 from app.api.gatekeeper import Gatekeeper
 from app.domain.errors import (
     GatewayError,
@@ -25,6 +29,8 @@ from app.domain.errors import (
 from app.protocol.errors import error_body, error_headers
 from app.telemetry.metrics import CONTENT_TYPE
 
+Readiness = Literal["ok", "degraded", "draining", "unavailable"]
+
 _RESERVED = (
     "Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"
 )
@@ -33,13 +39,15 @@ _UNKNOWN = "Unknown request URL: {method} {path}. Please check the URL for typos
 
 @dataclass(frozen=True, slots=True)
 class ControlPlaneParts:
-    """What the control plane shows: *is_draining* and *metrics_page* are asked on each request."""
+    """What the control plane shows: *readiness* and *metrics_page* are asked on each request. *admin*: the admin API,
+    None where there is none."""
 
     version: str
-    is_draining: Callable[[], bool]
+    readiness: Callable[[], Readiness]
     metrics_page: Callable[[], bytes]
     gatekeeper: Gatekeeper
     new_request_id: Callable[[], str]
+    admin: tuple[AdminParts, AdminKeys] | None = None
 
 
 def add_control_plane(app: FastAPI, parts: ControlPlaneParts) -> None:
@@ -48,6 +56,8 @@ def add_control_plane(app: FastAPI, parts: ControlPlaneParts) -> None:
     _add_metrics(app, parts)
     documentation.add_documentation(app, parts.gatekeeper)
     _add_errors(app)
+    if parts.admin is not None:
+        add_admin(app, *parts.admin)
 
 
 def _add_health(app: FastAPI, parts: ControlPlaneParts) -> None:
@@ -66,10 +76,11 @@ def _add_health(app: FastAPI, parts: ControlPlaneParts) -> None:
 
     @app.get("/readyz", tags=["health"], summary="Ready")
     async def readyz() -> Response:
-        """200 when a request would be served, 503 while the gateway shuts down."""
-        if parts.is_draining():
-            return JSONResponse({"status": "draining"}, status_code=503)
-        return JSONResponse({"status": "ok"})
+        """200 when a request would be served: `ok`, or `degraded` while the ledger cannot be written. 503 while the
+        gateway shuts down, and while it refuses what it cannot record."""
+        status = parts.readiness()
+        is_ready = status in ("ok", "degraded")
+        return JSONResponse({"status": status}, status_code=200 if is_ready else 503)
 
 
 def _add_metrics(app: FastAPI, parts: ControlPlaneParts) -> None:

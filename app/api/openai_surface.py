@@ -120,6 +120,109 @@ class DeletedModel(_Open):
     deleted: bool
 
 
+class OwnLimit(BaseModel):
+    """One limit, in its own unit; US dollars for `budget_usd`. `reset_at`: when all of it is free again."""
+
+    used: float
+    limit: float
+    remaining: float
+    reset_at: str | None
+
+
+class Spend(BaseModel):
+    """What was spent in one period."""
+
+    cost_usd: float
+    tokens: int
+
+
+class OwnScope(BaseModel):
+    """Whose limits they are: the key's own, or its team's."""
+
+    type: Literal["key", "team"]
+    id: str
+    name: str
+    limits: dict[str, OwnLimit] = Field(
+        description="By `rpm`, `tpm`, `concurrency`, `budget_usd`, `budget_tokens`."
+    )
+    spend: dict[str, Spend] = Field(description="By `day`, `week`, `month`, `total`.")
+
+
+class LastError(BaseModel):
+    """An exchange of this key that did not end well."""
+
+    id: str
+    created_at: str
+    model: str
+    status: int
+    outcome: str
+    code: str | None
+
+
+class Me(BaseModel):
+    """A key, as its holder may see it."""
+
+    object: Literal["me"]
+    name: str
+    team: str | None
+    models: list[str]
+    max_tokens: int | None
+    resources: Literal["own", "all"]
+    scopes: list[OwnScope]
+    last_errors: list[LastError]
+
+
+class TimeLine(BaseModel):
+    """Seconds since the request came; null for what did not happen."""
+
+    received_seconds: float
+    upstream_asked_seconds: float | None
+    upstream_answered_seconds: float | None
+    first_byte_seconds: float | None
+    finished_seconds: float
+
+
+class ReceiptAttempt(BaseModel):
+    """One time that an upstream was asked."""
+
+    upstream: str
+    model: str
+    result: str
+    began_seconds: float | None
+    ended_seconds: float | None
+
+
+class ReceiptUsage(BaseModel):
+    """Tokens; `source` is null where nothing was used."""
+
+    input_tokens: int
+    cached_input_tokens: int
+    output_tokens: int
+    source: Literal["upstream", "estimated"] | None
+
+
+class Receipt(BaseModel):
+    """One exchange, without its content. `cost_usd` is null for a model without a price."""
+
+    object: Literal["exchange"]
+    id: str
+    created_at: str
+    endpoint: str
+    model: str
+    upstream: str
+    upstream_model: str
+    stream: bool
+    status: int
+    outcome: str
+    phase: str | None
+    code: str | None
+    recovered: bool
+    timeline: TimeLine
+    attempts: list[ReceiptAttempt]
+    usage: ReceiptUsage
+    cost_usd: float | None
+
+
 class ErrorDetail(BaseModel):
     """What happened, whose fault it is and what to do."""
 
@@ -183,3 +286,13 @@ async def get_model(model: ModelId, pin: Pin = None) -> None:
 @router.delete("/models/{model:path}", response_model=DeletedModel)
 async def delete_model(model: ModelId, pin: Pin = None) -> None:
     """Delete a fine-tuned model at its upstream. The key needs `resources: all`."""
+
+
+@router.get("/me", response_model=Me, tags=["self-service"])
+async def show_me() -> None:
+    """What this key may do, what is left of its limits and its team's, what it spent, and what failed last."""
+
+
+@router.get("/requests/{id}", response_model=Receipt, tags=["self-service"])
+async def show_receipt(id: Annotated[str, Path(description="The reply's `x-request-id`.")]) -> None:
+    """The receipt of an exchange of this key's own."""

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.domain.configuration import Configuration
-from app.main.checking import UpstreamReport
+from app.main.checking import UpstreamReport, unpriced_targets
 
 
 def show_check(configuration: Configuration, reports: Sequence[UpstreamReport]) -> None:
@@ -26,6 +26,10 @@ def show_check(configuration: Configuration, reports: Sequence[UpstreamReport]) 
         )
     console = Console(highlight=False)
     console.print(table)
+    if unpriced := unpriced_targets(configuration):
+        console.print(
+            f"Without a price, so no budget in USD holds there: {', '.join(unpriced)}", markup=False
+        )
     if configuration.not_enforced:
         console.print(
             f"Accepted but not yet enforced by this version: {', '.join(configuration.not_enforced)}",

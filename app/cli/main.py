@@ -1,5 +1,6 @@
 """
-`mindgate`: serve, demo, simulate, check, version (architecture 5). Everything it does is a call into `app.main`.
+`mindgate`: serve, demo, simulate, check, version (architecture 5), each a call into `app.main`; and the commands on the
+admin API, which stand in `app.cli.administration`.
 
 What `serve` does not need, a command imports itself: a gateway starts without simulators and tables.
 """
@@ -7,18 +8,41 @@ What `serve` does not need, a command imports itself: a gateway starts without s
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvloop
+from typer.core import TyperGroup
+from typing_extensions import override
 
 from app.cli import presentation
 from app.domain.configuration import ServerOptions
 from app.domain.errors import ConfigurationError
 from app.main import gateway, loading, serving
 
+# Those of app.cli.administration, in the order of the help.
+ADMINISTRATION = ("keys", "teams", "usage", "records", "limits", "prices", "audit")
+
+
+class CommandLine(TyperGroup):
+    """All commands; those on the admin API are imported when one is typed, and never to serve."""
+
+    @override
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *ADMINISTRATION]
+
+    @override
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in ADMINISTRATION:
+            return super().get_command(ctx, cmd_name)
+        from app.cli import administration  # noqa: PLC0415 what these commands alone need
+
+        return administration.make_commands()[cmd_name]
+
+
 app = typer.Typer(
     name="mindgate",
+    cls=CommandLine,
     help="One OpenAI-compatible endpoint for 4minds, Minds, OpenMind and whatever else speaks OpenAI's API.",
     no_args_is_help=True,
     add_completion=False,

@@ -11,18 +11,22 @@ from app.simulators.server import Simulators
 _QUESTION = '[{"role": "user", "content": "Hello"}]'
 
 
-def announce_demo(_: Configuration, base_url: str, made_key: SecretStr | None) -> None:
-    """The base URL, the key, and a line to try for each upstream."""
+def announce_demo(configuration: Configuration, base_url: str, made_key: SecretStr | None) -> None:
+    """The base URL, the keys, and a line to try for each upstream."""
     key = made_key.get_secret_value() if made_key is not None else ""
+    admin_key = configuration.admin_key.get_secret_value() if configuration.admin_key else ""
+    root = base_url.removesuffix("/v1")
     lines = [
         "Mindgate demo: every upstream is simulated and nothing leaves this machine.",
         "",
         f"base URL  {base_url}",
         f"API key   {key}",
+        f"admin key {admin_key}",
         "",
     ]
     lines += [_curl(base_url, key, model) for model in EXAMPLE_MODELS.values()]
-    lines += ["", f"Browse the API at {base_url.removesuffix('/v1')}/docs. Stop with Ctrl-C."]
+    lines += ["", f"mindgate usage --url {root} --admin-key {admin_key}"]
+    lines += ["", f"Browse the API at {root}/docs. Stop with Ctrl-C."]
     show(lines)
 
 

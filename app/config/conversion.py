@@ -6,6 +6,14 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
+from app.config.ledger_conversion import (
+    limit_options,
+    limits_of,
+    peppers_of,
+    prices_of,
+    storage_options,
+    usage_options,
+)
 from app.config.not_enforced import not_enforced
 from app.config.routes import routes
 from app.config.schema import KeySection, ServerSection, Settings, StreamSection, TimeoutSection
@@ -51,10 +59,15 @@ def configuration_of(
         timeouts=_timeouts(settings.timeouts),
         streams=_streams(settings.streams),
         log_format=settings.logs.format,
-        not_enforced=not_enforced(settings, viewer_key),
+        not_enforced=not_enforced(settings),
         source=source,
         admin_key=admin_key,
         viewer_key=viewer_key,
+        peppers=peppers_of(settings),
+        storage=storage_options(settings),
+        usage=usage_options(settings.usage),
+        limits=limit_options(settings.limits),
+        prices=prices_of(settings),
     )
 
 
@@ -66,6 +79,8 @@ def _server(server: ServerSection) -> ServerOptions:
         drain_seconds=server.drain_seconds,
         metrics_token=server.metrics_token,
         cors_origins=server.cors_origins,
+        admin_host=server.admin_host,
+        admin_port=server.admin_port,
     )
 
 
@@ -164,4 +179,8 @@ def _key(key: KeySection) -> KeyEntry:
         models=key.models,
         resources=key.resources,
         expires_at=None if expires is None else expires.timestamp(),
+        team=key.team,
+        limits=limits_of(key),
+        native=key.native,
+        labels=dict(key.labels),
     )

@@ -93,7 +93,7 @@ def _wording(kind: str, context: Mapping[str, Any]) -> str:
         ("le", "must be at most"),
     ):
         if bound in context:
-            return f"{words} {context[bound]:g}"
+            return f"{words} {context[bound]:.16g}"
     if kind.startswith("int_"):
         return "needs a whole number"
     if kind.startswith("float_"):

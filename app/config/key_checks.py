@@ -2,6 +2,7 @@
 Which secrets may open the gateway (reliability S12, S13).
 
 A key is long, is nobody's example, opens one thing, and is not an upstream's: that one would leak to every client.
+A pepper opens nothing, and whoever has a key must not have it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,14 +22,14 @@ HOW_TO_MAKE_ONE = "make one with: openssl rand -hex 24"
 
 
 def key_faults(settings: Settings, planes: Mapping[str, SecretStr]) -> Iterator[Fault]:
-    """Faults of `keys`, `server.metrics_token` and *planes*, the admin and viewer keys by variable."""
+    """Faults of `keys`, `server.metrics_token`, the peppers and *planes*, the admin and viewer keys by variable."""
     names: dict[str, int] = {}
     for n, key in enumerate(settings.keys):
         if names.setdefault(key.name, n) != n:
             yield Fault(("keys", n, "name"), f"is also the name of keys[{names[key.name]}]")
     upstream_secrets = {secret.get_secret_value() for secret in _sent_upstream(settings)}
     owners: dict[str, Where] = {}
-    for where, secret in _opening(settings, planes):
+    for where, secret in _own(settings, planes):
         value = secret.get_secret_value()
         if weakness := _weakness(value):
             yield Fault(where, f"{weakness}; {HOW_TO_MAKE_ONE}")
@@ -38,13 +39,16 @@ def key_faults(settings: Settings, planes: Mapping[str, SecretStr]) -> Iterator[
             yield Fault(where, f"is the same secret as {dotted(owners[value])}")
 
 
-def _opening(
-    settings: Settings, planes: Mapping[str, SecretStr]
-) -> Iterator[tuple[Where, SecretStr]]:
+def _own(settings: Settings, planes: Mapping[str, SecretStr]) -> Iterator[tuple[Where, SecretStr]]:
+    """The gateway's own secrets: what opens it, and what its keys are hashed with."""
     for n, key in enumerate(settings.keys):
         yield ("keys", n, "key"), key.key
     if settings.server.metrics_token is not None:
         yield ("server", "metrics_token"), settings.server.metrics_token
+    if settings.auth.pepper is not None:
+        yield ("auth", "pepper"), settings.auth.pepper
+    for n, pepper in enumerate(settings.auth.previous_peppers):
+        yield ("auth", "previous_peppers", n), pepper
     for variable, secret in planes.items():
         yield (variable,), secret
 

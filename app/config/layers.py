@@ -16,6 +16,8 @@ from app.config.schema import Settings
 from app.config.schema_tree import Where, dotted
 from app.domain.errors import ConfigurationError
 
+_NULL_IS_A_VALUE: Where = ("storage", "url")
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -89,12 +91,19 @@ def _partly_set(tree: Mapping[str, Any], lower: Layer) -> Iterator[Fault]:
                 yield Fault((*where, key), f"sets a part of what {lower.source} sets as a whole")
 
 
-def without_nulls(value: object) -> Any:
-    """*value* without the keys of mappings that are null: an empty section, or a key without value, is the default."""
+def without_nulls(value: object, where: Where = ()) -> Any:
+    """*value* without the keys of mappings that are null: an empty section, or a key without value, is the default.
+
+    But for `storage.url`: whoever writes null there does not mean a database. *where*: the place of *value*.
+    """
     if isinstance(value, Mapping):
-        return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
+        return {
+            key: without_nulls(inner, (*where, key))
+            for key, inner in value.items()
+            if inner is not None or (*where, key) == _NULL_IS_A_VALUE
+        }
     if isinstance(value, list):
-        return [without_nulls(inner) for inner in value]
+        return [without_nulls(inner, (*where, n)) for n, inner in enumerate(value)]
     return value
 
 

@@ -23,6 +23,8 @@ from app.config.environment import (
 from app.config.faults import Fault
 from app.config.key_checks import key_faults
 from app.config.layers import Layer, Stack
+from app.config.ledger_checks import ledger_faults
+from app.config.listener_checks import listener_faults
 from app.config.references import expanded
 from app.config.routes import route_faults
 from app.config.schema import Settings
@@ -43,8 +45,9 @@ def load_configuration(
     environment: Mapping[str, str] | None = None,
     dotenv: Path | None = Path(".env"),
     overrides: Mapping[str, object] | None = None,
+    to_serve: bool = True,
 ) -> Configuration:
-    """The configuration, validated as a whole and safe to serve with.
+    """The configuration, validated as a whole and safe to serve with; *to_serve* False: to look after its storage.
 
     *config_file* None: MINDGATE_CONFIG, else `config/mindgate.yaml` if there is one, else none. *environment* None:
     the process's own. *dotenv* None: no such file. *overrides* are dotted keys from the command line, such as
@@ -56,7 +59,7 @@ def load_configuration(
     planes = _plane_keys(variables)
     settings = stack.settings()
     located = Stack((*stack.layers, Layer("environment", planes)), stack.source)
-    if faults := list(_faults(settings, planes)):
+    if faults := list(_faults(settings, planes, to_serve=to_serve)):
         raise located.refusal(faults)
     configuration = configuration_of(
         settings,
@@ -65,7 +68,7 @@ def load_configuration(
         viewer_key=planes.get(VIEWER_VARIABLE),
         source=stack.source,
     )
-    if faults := list(start_faults(configuration)):
+    if to_serve and (faults := list(start_faults(configuration))):
         raise located.refusal(faults)
     return configuration
 
@@ -115,10 +118,14 @@ def _plane_keys(variables: Mapping[str, str]) -> dict[str, SecretStr]:
     return {name: SecretStr(value) for name, value in found.items() if value}
 
 
-def _faults(settings: Settings, planes: Mapping[str, SecretStr]) -> Iterator[Fault]:
-    yield from upstream_faults(settings)
+def _faults(
+    settings: Settings, planes: Mapping[str, SecretStr], *, to_serve: bool
+) -> Iterator[Fault]:
+    yield from upstream_faults(settings, to_serve=to_serve)
     yield from route_faults(settings)
     yield from key_faults(settings, planes)
+    yield from ledger_faults(settings, planes)
+    yield from listener_faults(settings.server)
 
 
 def _as_written(stack: Stack) -> Iterator[str]:

@@ -7,31 +7,18 @@ leaves this file with the commit that makes the setting work.
 
 from collections.abc import Iterator
 
-from pydantic import SecretStr
+from app.config.schema import Settings
 
-from app.config.schema import Settings, StorageSection
-
-KEY_FIELDS = (
-    "team",
-    "rpm",
-    "tpm",
-    "concurrency",
-    "budget_usd",
-    "budget_tokens",
-    "budget_period",
-    "max_tokens",
-    "native",
-    "labels",
-)
-VIEWER = "MINDGATE_VIEWER_KEY"
+KEY_FIELDS = ("native",)
+PRICE_FIELDS = ("usd_per_audio_second", "usd_per_million_characters")
 
 
-def not_enforced(settings: Settings, viewer_key: SecretStr | None) -> tuple[str, ...]:
+def not_enforced(settings: Settings) -> tuple[str, ...]:
     """The dotted names of those that *settings* set to something else than their default."""
-    return tuple(_names(settings, viewer_key))
+    return tuple(_names(settings))
 
 
-def _names(settings: Settings, viewer_key: SecretStr | None) -> Iterator[str]:
+def _names(settings: Settings) -> Iterator[str]:
     for name, route in settings.models.items():
         if route.policy == "weighted":
             yield f"models.{name}.policy"
@@ -39,11 +26,9 @@ def _names(settings: Settings, viewer_key: SecretStr | None) -> Iterator[str]:
             yield f"models.{name}.weight"
     for key in settings.keys:
         yield from (f"keys.{key.name}.{field}" for field in KEY_FIELDS if getattr(key, field))
-    if settings.storage != StorageSection():
-        yield "storage.url"
+    for name, price in settings.prices.items():
+        yield from (
+            f"prices.{name}.{field}" for field in PRICE_FIELDS if getattr(price, field) is not None
+        )
     if settings.redis.url is not None:
         yield "redis.url"
-    if settings.prices:
-        yield "prices"
-    if viewer_key is not None:
-        yield VIEWER

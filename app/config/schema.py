@@ -10,22 +10,26 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.config.amounts import Budget, Price, PricePerMillion
+from app.config.database_url import DatabaseUrl
 from app.config.upstream_schema import Section, UpstreamSection
 from app.config.values import (
-    Amount,
-    Count,
+    Folder,
     Host,
     Megabytes,
-    Number,
     Origin,
+    Pepper,
+    Rate,
     Seconds,
     SecondsOrZero,
     Secret,
     SecretText,
     Text,
+    Tokens,
     Whole,
 )
-from app.domain.principal import Resources
+from app.domain.limits import Period
+from app.domain.principal import Native, Resources
 
 
 class ServerSection(Section):
@@ -37,12 +41,16 @@ class ServerSection(Section):
     drain_seconds: SecondsOrZero = 30
     metrics_token: Secret | None = None
     cors_origins: tuple[Origin, ...] = ()
+    admin_host: Host = "127.0.0.1"
+    admin_port: Annotated[Whole, Field(ge=0, le=65_535)] | None = None
 
 
 class AuthSection(Section):
     """`auth:`."""
 
     mode: Literal["keys", "none"] = "keys"
+    pepper: Pepper | None = None
+    previous_peppers: tuple[Pepper, ...] = ()
 
 
 class TargetSection(Section):
@@ -78,23 +86,23 @@ class KeySection(Section):
     key: Secret
     models: tuple[Text, ...] = ()
     team: Text | None = None
-    rpm: Count | None = None
-    tpm: Count | None = None
-    concurrency: Count | None = None
-    budget_usd: Annotated[Number, Field(gt=0)] | None = None
-    budget_tokens: Count | None = None
-    budget_period: Literal["day", "week", "month", "total"] | None = None
-    max_tokens: Count | None = None
+    rpm: Rate | None = None
+    tpm: Rate | None = None
+    concurrency: Rate | None = None
+    budget_usd: Budget | None = None
+    budget_tokens: Tokens | None = None
+    budget_period: Period = "total"
+    max_tokens: Rate | None = None
     expires_at: datetime | None = None
     resources: Resources = "all"
-    native: tuple[Literal["use", "read", "manage"], ...] | None = None
+    native: tuple[Native, ...] = ()
     labels: dict[Text, Text] = Field(default_factory=dict)
 
 
 class StorageSection(Section):
-    """`storage:`. The URL may hold a password."""
+    """`storage:`. The URL may hold a password; None keeps nothing."""
 
-    url: SecretText = SecretStr("sqlite:///mindgate.db")
+    url: DatabaseUrl = SecretStr("sqlite:///mindgate.db")
 
 
 class RedisSection(Section):
@@ -103,15 +111,32 @@ class RedisSection(Section):
     url: SecretText | None = None
 
 
-class PriceSection(Section):
-    """One entry of `prices:`, named `upstream/model`."""
+class UsageSection(Section):
+    """`usage:`, reliability J3, J7, R19. Without *journal*: a folder beside the database."""
 
-    input_usd_per_million: Amount | None = None
-    output_usd_per_million: Amount | None = None
-    cached_input_usd_per_million: Amount | None = None
-    usd_per_request: Amount | None = None
-    usd_per_audio_second: Amount | None = None
-    usd_per_million_characters: Amount | None = None
+    journal: Folder | None = None
+    fsync: Literal["interval", "always", "never"] = "interval"
+    on_journal_failure: Literal["accept", "refuse"] = "accept"
+    retention_days: Annotated[Whole, Field(ge=1, le=36_500)] = 90
+
+
+class LimitSection(Section):
+    """`limits:`, reliability J11, J12, R24."""
+
+    assumed_output_tokens: Rate = 1024
+    assumed_media_tokens: Rate = 1000
+    unpriced: Literal["allow", "refuse"] = "allow"
+
+
+class PriceSection(Section):
+    """One entry of `prices:`, named `upstream/model`. What is left out costs nothing, cached input as much as input."""
+
+    input_usd_per_million: PricePerMillion | None = None
+    output_usd_per_million: PricePerMillion | None = None
+    cached_input_usd_per_million: PricePerMillion | None = None
+    usd_per_request: Price | None = None
+    usd_per_audio_second: Price | None = None
+    usd_per_million_characters: PricePerMillion | None = None
 
 
 class TimeoutSection(Section):
@@ -152,6 +177,8 @@ class Settings(BaseSettings):
     default_upstream: Text | None = None
     keys: tuple[KeySection, ...] = ()
     storage: StorageSection = StorageSection()
+    usage: UsageSection = UsageSection()
+    limits: LimitSection = LimitSection()
     redis: RedisSection = RedisSection()
     prices: dict[Text, PriceSection] = Field(default_factory=dict)
     timeouts: TimeoutSection = TimeoutSection()

@@ -40,9 +40,9 @@ def keys_at(where: Where) -> tuple[str, ...]:
 
 
 def secret_settings() -> tuple[Where, ...]:
-    """Where a secret may stand; a mapping of secrets ends in NAME."""
+    """Where a secret may stand; a mapping of secrets ends in NAME, a list of them in EACH."""
     return tuple(
-        (*place, NAME) if _is_mapping(field.annotation) else place
+        (*place, *_step_into(field.annotation))
         for place, field in settings()
         if _holds_secret(field.annotation)
     )
@@ -70,7 +70,7 @@ def _descend(annotation: Any) -> tuple[Where, type[BaseModel] | None]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return (), annotation
     origin, arguments = get_origin(annotation), get_args(annotation)
-    step: Where = {dict: (NAME,), tuple: (EACH,)}.get(origin, ())
+    step = _step_into(annotation)
     for argument in arguments[1:] if origin is dict else arguments:
         steps, model = _descend(argument)
         if model is not None:
@@ -78,13 +78,15 @@ def _descend(annotation: Any) -> tuple[Where, type[BaseModel] | None]:
     return (), None
 
 
-def _is_mapping(annotation: Any) -> bool:
-    return get_origin(annotation) is dict
+def _step_into(annotation: Any) -> Where:
+    """What stands for any entry of a mapping or a list; () for anything else."""
+    steps: dict[Any, Where] = {dict: (NAME,), tuple: (EACH,)}
+    return steps.get(get_origin(annotation), ())
 
 
 def _holds_secret(annotation: Any) -> bool:
     if annotation is SecretStr:
         return True
-    if get_origin(annotation) in (Annotated, Union, UnionType, dict):
+    if get_origin(annotation) in (Annotated, Union, UnionType, dict, tuple):
         return any(_holds_secret(argument) for argument in get_args(annotation))
     return False

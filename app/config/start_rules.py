@@ -11,7 +11,7 @@ from app.domain.configuration import Configuration
 def start_faults(configuration: Configuration) -> Iterator[Fault]:
     """What forbids to serve with *configuration*; nothing for what is safe.
 
-    On a loopback address no key is needed: the composition root makes one.
+    On a loopback address no key is needed: the composition root makes one where nobody else can.
     """
     server = configuration.server
     if configuration.auth_mode == "none":
@@ -26,14 +26,18 @@ def start_faults(configuration: Configuration) -> Iterator[Fault]:
                 ("server", "cors_origins"),
                 "must not be * with auth.mode none: any web page could spend your money",
             )
-    elif not configuration.keys and not is_loopback(server.host):
-        admin = (
-            "; MINDGATE_ADMIN_KEY does not help, it cannot make keys yet"
-            if configuration.admin_key
-            else ""
+    elif not _can_have_keys(configuration) and not is_loopback(server.host):
+        through_admin = (
+            ", or set MINDGATE_ADMIN_KEY and make keys with it" if configuration.storage else ""
         )
         yield Fault(
             ("server", "host"),
             "others can reach this address, and there is no key; add an entry with name and key"
-            f" under keys:, or set MINDGATE_KEYS{admin}; {HOW_TO_MAKE_ONE}",
+            f" under keys:, or set MINDGATE_KEYS{through_admin}; {HOW_TO_MAKE_ONE}",
         )
+
+
+def _can_have_keys(configuration: Configuration) -> bool:
+    """There is a key, or somebody who can make one that is kept."""
+    can_make = configuration.admin_key is not None and configuration.storage is not None
+    return bool(configuration.keys) or can_make

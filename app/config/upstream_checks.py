@@ -40,9 +40,9 @@ def dialect_of(name: str, upstream: UpstreamSection) -> DialectName:
     return upstream.dialect or _DIALECTS.get(name.lower(), "openai")
 
 
-def upstream_faults(settings: Settings) -> Iterator[Fault]:
-    """Faults of `upstreams` and `default_upstream`."""
-    if not settings.upstreams:
+def upstream_faults(settings: Settings, *, to_serve: bool) -> Iterator[Fault]:
+    """Faults of `upstreams` and `default_upstream`; *to_serve*: there must be one."""
+    if to_serve and not settings.upstreams:
         variables = ", ".join(UPSTREAM_VARIABLES.values())
         yield Fault(
             (),

@@ -5,6 +5,7 @@ A check raises ValueError with a text that never holds the value itself: it may 
 """
 
 import re
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+")
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
+_SHORTEST_PEPPER = 32
 _LONGEST_LOGIN = 255  # RFC 1929: SOCKS counts them in one byte
 
 # What frames a request, or is ours to say in each (upstreams G2, G3).
@@ -60,6 +62,23 @@ def _secret(value: SecretStr) -> SecretStr:
 
 def _secret_text(value: SecretStr) -> SecretStr:
     return SecretStr(_text(value.get_secret_value()))
+
+
+def _pepper(value: SecretStr) -> SecretStr:
+    """Reliability S9."""
+    secret = _secret_text(value)
+    if len(secret.get_secret_value()) < _SHORTEST_PEPPER:
+        raise ValueError(
+            f"is shorter than {_SHORTEST_PEPPER} characters; make one with: openssl rand -hex 32"
+        )
+    return secret
+
+
+def _folder(value: str) -> str:
+    try:
+        return str(Path(_text(value)).expanduser())
+    except RuntimeError:
+        raise ValueError("begins with ~ and a user that this machine does not have") from None
 
 
 def _header_name(value: str) -> str:
@@ -165,13 +184,15 @@ def _body_member(value: str) -> str:
 
 Whole = Annotated[int, BeforeValidator(_number_not_bool)]
 Count = Annotated[Whole, Field(ge=1)]
+Rate = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
+Tokens = Annotated[Whole, Field(ge=1, le=1_000_000_000_000_000)]  # sums of it fit into 64 bits
 Number = Annotated[float, BeforeValidator(_number_not_bool), Field(allow_inf_nan=False)]
-Amount = Annotated[Number, Field(ge=0)]
 Seconds = Annotated[Number, Field(gt=0, le=86_400)]
 SecondsOrZero = Annotated[Number, Field(ge=0, le=86_400)]
 Megabytes = Annotated[Number, Field(gt=0, le=4_096)]
 
 Text = Annotated[str, AfterValidator(_text)]
+Folder = Annotated[str, AfterValidator(_folder)]
 HeaderText = Annotated[str, AfterValidator(_header_text)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 Scheme = Annotated[str, AfterValidator(_scheme)]
@@ -187,3 +208,4 @@ BodyMember = Annotated[str, AfterValidator(_body_member)]
 # What is sent in a header, and what is only kept: a database URL may hold any character.
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 SecretText = Annotated[SecretStr, AfterValidator(_secret_text)]
+Pepper = Annotated[SecretStr, AfterValidator(_pepper)]

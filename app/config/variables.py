@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from app.config.amounts import WrittenNumber
 from app.config.environment import (
     ADMIN_VARIABLE,
     CONFIG_VARIABLE,
@@ -57,7 +58,7 @@ def variable_layer(
         where = _place(name, file_tree)
         _put(tree, where, _parsed(name, value), name)
         origins[where] = name
-    return Layer("environment", tree, origins)
+    return Layer("environment", without_nulls(tree), origins)
 
 
 def spelling(name: str, names: Iterable[str]) -> str:
@@ -121,7 +122,7 @@ def _parsed(name: str, value: str) -> Any:
     if not text.startswith(("[", "{")):
         return text
     try:
-        return without_nulls(json.loads(text, object_pairs_hook=_without_repeats))
+        return json.loads(text, object_pairs_hook=_without_repeats, parse_float=WrittenNumber)
     except (json.JSONDecodeError, RecursionError):
         # an address such as [::1] begins like JSON, too
         if text.startswith("[") and text.endswith("]") and not set(text) & set("\"'{,"):

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from app.config.amounts import WrittenNumber
 from app.config.faults import one_line
 from app.config.layers import Layer, without_nulls
 from app.config.references import variables_named_in
@@ -46,7 +47,12 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     return loader.construct_mapping(node, deep=True)
 
 
+def _fraction(loader: _Loader, node: yaml.ScalarNode) -> WrittenNumber:
+    return WrittenNumber(node.value, loader.construct_yaml_float(node))
+
+
 _Loader.add_constructor(_TAG + "map", _mapping)
+_Loader.add_constructor(_TAG + "float", _fraction)
 # Dates are read by the schema, which knows where one may stand; `2026-01-01` elsewhere is a name.
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]

@@ -7,11 +7,14 @@ is None here means "the dialect's own default", which `app.upstreams` knows.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from pydantic import SecretStr
 
-from app.domain.principal import Resources
+from app.domain.limits import NO_LIMITS, Limits
+from app.domain.prices import Price
+from app.domain.principal import Native, Resources
 
 DialectName = Literal["4minds", "minds", "openmind", "openai"]
 Support = Literal["native", "map", "local", "auto", "bridge", "-"]
@@ -19,7 +22,10 @@ Support = Literal["native", "map", "local", "auto", "bridge", "-"]
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """Where the gateway listens and what it accepts there."""
+    """Where the gateway listens and what it accepts there.
+
+    *admin_port*: where the control plane listens on its own; None leaves it beside the data plane (reliability S13).
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -27,6 +33,8 @@ class ServerOptions:
     drain_seconds: float = 30.0
     metrics_token: SecretStr | None = None
     cors_origins: tuple[str, ...] = ()
+    admin_host: str = "127.0.0.1"
+    admin_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +132,45 @@ class RouteEntry:
 
 @dataclass(frozen=True, slots=True)
 class KeyEntry:
-    """One entry of `keys:`. *expires_at*: seconds since 1970 in UTC; None never ends."""
+    """One entry of `keys:`. *expires_at*: seconds since 1970 in UTC; None never ends. *team*: its name."""
 
     name: str
     key: SecretStr
     models: tuple[str, ...] = ()
     resources: Resources = "all"
     expires_at: float | None = None
+    team: str | None = None
+    limits: Limits = NO_LIMITS
+    native: tuple[Native, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StorageOptions:
+    """Where keys, teams, ledger and audit log are kept. *url*: `sqlite:///FILE` or `postgresql://…`; it may hold a
+    password. *journal*: the folder of the journal. *pepper_file*: where a pepper is kept that nobody configured."""
+
+    url: SecretStr
+    journal: Path
+    pepper_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class UsageOptions:
+    """How the ledger is kept (reliability J3, J7, R19, Q6)."""
+
+    fsync: Literal["interval", "always", "never"] = "interval"
+    on_journal_failure: Literal["accept", "refuse"] = "accept"
+    retention_days: int = 90
+
+
+@dataclass(frozen=True, slots=True)
+class LimitOptions:
+    """What is assumed of a request that does not say (reliability J11, J12, R24)."""
+
+    assumed_output_tokens: int = 1024
+    assumed_media_tokens: int = 1000
+    unpriced: Literal["allow", "refuse"] = "allow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +178,9 @@ class Configuration:
     """All of it.
 
     *not_enforced*: settings that are valid but that this version does not act on yet, as `section.key`.
-    *source*: the file read, or "environment"; for messages.
+    *source*: the file read, or "environment"; for messages. *peppers*: of kept keys, the newest first; none: one is
+    made beside the database. *storage* None: nothing is kept, keys come from the file alone, and there is no admin API.
+    *prices*: by `upstream/model`, which may be a pattern; an exact name wins, then the first that fits.
     """
 
     server: ServerOptions = ServerOptions()
@@ -154,3 +196,8 @@ class Configuration:
     source: str = "environment"
     admin_key: SecretStr | None = None
     viewer_key: SecretStr | None = None
+    peppers: tuple[SecretStr, ...] = ()
+    storage: StorageOptions | None = None
+    usage: UsageOptions = UsageOptions()
+    limits: LimitOptions = LimitOptions()
+    prices: Mapping[str, Price] = field(default_factory=dict)

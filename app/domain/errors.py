@@ -4,14 +4,15 @@ Every failure a person can meet, in one tree.
 GatewayError
 ├─ ClientError            the request is at fault; asking again without a change does not help
 │  ├─ InvalidRequest 400 · Unauthenticated 401 · PermissionDenied 403
-│  ├─ ModelNotFound 404 · UnknownUrl 404 · UnsupportedEndpoint 404 · MethodNotAllowed 405
-│  └─ RequestTimedOut 408 · RequestTooLarge 413 · TargetTooLong 414 · UnsupportedMediaType 415 · HeadersTooLarge 431
+│  ├─ ModelNotFound 404 · ObjectNotFound 404 · UnknownUrl 404 · UnsupportedEndpoint 404 · MethodNotAllowed 405
+│  ├─ RequestTimedOut 408 · RequestTooLarge 413 · TargetTooLong 414 · UnsupportedMediaType 415 · HeadersTooLarge 431
+│  └─ RateLimited 429 · QuotaExceeded 429
 ├─ UpstreamError          the upstream is at fault
 │  ├─ UpstreamUnreachable 502 · UpstreamDisconnected 502 · UpstreamMalformed 502
 │  ├─ UpstreamTimeout 504 · UpstreamRefusedCredential 502
 │  └─ UpstreamAnswered    its own 4xx or 5xx, in OpenAI's words (status and code vary)
 ├─ GatewayFault           we are
-│  └─ Overloaded 503 · Draining 503 · InternalError 500
+│  └─ Overloaded 503 · Draining 503 · LedgerUnavailable 503 · InternalError 500
 └─ ClientGone 499         nobody is left to answer: in log and metrics only
 
 A message says what happened, whose fault it is and what to do; it never holds an upstream's URL, a key or
@@ -20,7 +21,7 @@ them as bytes.
 """
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 _LONGEST_NAME_SHOWN = 256  # characters of a model's name that an error repeats
 
@@ -116,6 +117,13 @@ def _shown(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME_SHOWN else f"{name[:_LONGEST_NAME_SHOWN]}…"
 
 
+class ObjectNotFound(ClientError):
+    """Contract F31: no such key, team or exchange, or it is somebody else's (reliability S16)."""
+
+    status = 404
+    code = "not_found"
+
+
 class UnknownUrl(ClientError):
     """Contract F20."""
 
@@ -175,6 +183,47 @@ class UnsupportedMediaType(ClientError):
 
     status = 415
     code = "unsupported_media_type"
+
+
+class RateLimited(ClientError):
+    """Contract F36 to F39. *type* says what there is too much of: `requests` or `tokens`.
+
+    *scope* and *limit* are for metrics: `key` or `team`, and `rpm`, `tpm`, `concurrency` or `wrong_keys`.
+    """
+
+    status = 429
+    code = "rate_limit_exceeded"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        type: Literal["requests", "tokens"],
+        scope: str,
+        limit: str,
+        retry_after_seconds: float | None,
+    ) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+        self.type = type
+        self.scope = scope
+        self.limit = limit
+        if retry_after_seconds is None:
+            self.should_retry = False  # waiting does not help (F38)
+
+
+class QuotaExceeded(ClientError):
+    """Contract F40: a budget is used up. *scope* and *limit* as for RateLimited; *limit*: `budget_usd`,
+    `budget_tokens` or `unpriced`."""
+
+    status = 429
+    type = "insufficient_quota"
+    code = "insufficient_quota"
+    should_retry = False
+
+    def __init__(self, message: str, *, scope: str, limit: str) -> None:
+        super().__init__(message)
+        self.scope = scope
+        self.limit = limit
 
 
 class UpstreamError(GatewayError):
@@ -270,6 +319,14 @@ class Draining(GatewayFault):
 
     status = 503
     code = "shutting_down"
+
+
+class LedgerUnavailable(GatewayFault):
+    """The ledger or its database cannot be written now: an admin call, or a request where `usage.on_journal_failure`
+    is `refuse` (reliability R18, R19)."""
+
+    status = 503
+    code = "ledger_unavailable"
 
 
 class InternalError(GatewayFault):

@@ -4,24 +4,49 @@ One request and all that happened to it: the notebook each step of the pipeline 
 Times are seconds on a monotonic clock; None where it never came to that.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
+from app.domain.ledger import UsageSource
+from app.domain.limits import RateHeaders, Spent
 from app.domain.outcome import Outcome
+from app.domain.principal import Principal
 from app.domain.usage import Usage
 
 NOBODY = "none"  # upstream and model of an exchange that never got so far
 
 
+class Output(Protocol):
+    """What has come of an answer so far."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """The upstream's count; None while there is none."""
+        ...
+
+    @property
+    def output_characters(self) -> int:
+        """For an estimate where the upstream counts nothing."""
+        ...
+
+
 @dataclass(slots=True)
 class Exchange:
-    """Written by one task only. *endpoint* is a capability, *model* the name sent upstream, *label* its metric name."""
+    """Written by one task only. *endpoint* is a capability, *model* the name sent upstream, *label* its metric name.
+
+    *at_ms*: when the request came, in milliseconds since 1970. *expected*: the tokens it was admitted with. *release*
+    gives back what was reserved, once it is known what was spent; None where nothing is reserved. *output*: the answer,
+    as far as it has come. *trail*: the attempts that failed, as in `UsageRecord`. *is_intended*, *is_booked*: its notes
+    stand in the journal.
+    """
 
     request_id: str
     method: str
     endpoint: str
     received_at: float
     client_request_id: str = ""
-    principal: str = ""
+    caller: Principal | None = None
     model_requested: str = ""
     upstream: str = NOBODY
     model: str = ""
@@ -43,6 +68,17 @@ class Exchange:
     phase: str = ""
     error_code: str = ""
     error_detail: str = ""
+    at_ms: int = 0
+    expected: Usage | None = None
+    release: Callable[[Spent], None] | None = None
+    rate: RateHeaders | None = None
+    output: Output | None = None
+    usage_source: UsageSource = ""
+    cost_nano: int = 0
+    is_priced: bool = False
+    is_intended: bool = False
+    is_booked: bool = False
+    trail: tuple[tuple[str, str, str, int, int], ...] = ()
 
     def overhead_seconds(self) -> float | None:
         """Our own time: until the upstream was asked, and from its first bytes to ours. None when it was not asked."""

@@ -62,6 +62,11 @@ class Wire(Protocol):
         """Where replies go."""
         ...
 
+    @property
+    def address(self) -> str:
+        """Where the other side is, "" where that has no address."""
+        ...
+
     def mind_reading(self) -> None:
         """Reading stops, or goes on, as `ClientRequest.is_flooded` says."""
         ...
@@ -99,6 +104,7 @@ class ClientRequest:
         "_status",
         "_waiter",
         "_wire",
+        "address",
         "extra_fields",
         "head_sent",
         "headers",
@@ -129,6 +135,7 @@ class ClientRequest:
     ) -> None:
         self._wire = wire
         self._out = wire.out
+        self.address = wire.address
         self.method = method
         self.target = target
         self.path = target.path

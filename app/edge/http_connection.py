@@ -61,6 +61,7 @@ class HttpConnection(asyncio.Protocol):
         "_state",
         "_tasks",
         "_unsent_bytes",
+        "address",
         "connections",
         "due_at",
         "is_full",
@@ -96,6 +97,7 @@ class HttpConnection(asyncio.Protocol):
         self._held, self._held_at = b"", 0  # read, and not looked at yet
         self._on_room: Callable[[], None] | None = None
         self.is_full = False
+        self.address = ""
         self.due_at = self.write_due_at = _NEVER
         self._unsent_bytes = 0
         self._is_head_timed = True
@@ -109,6 +111,8 @@ class HttpConnection(asyncio.Protocol):
         self.out = Outgoing(self.transport, self.surroundings.outbox)
         bound_kernel(transport)
         self._peers = (transport.get_extra_info("peername"), transport.get_extra_info("sockname"))
+        peer = self._peers[0]
+        self.address = peer[0] if isinstance(peer, tuple) else ""
         self.connections.add(self)
         self.due_at = self.surroundings.now() + HEADER_SECONDS
 

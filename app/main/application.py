@@ -16,6 +16,8 @@ from typing_extensions import override
 from app.api.control_plane import ControlPlaneParts, RequestIds, add_control_plane
 from app.edge.data_plane import DataPlane, is_data_plane
 
+_ON_EVERY_PORT = frozenset({"/", "/api/hello", "/healthz", "/readyz"})
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 _DESCRIPTION = (
@@ -25,19 +27,34 @@ _DESCRIPTION = (
 
 
 class Application(FastAPI):
-    """FastAPI with *data_plane* in front of everything it does itself, which is *control_plane*."""
+    """FastAPI with *data_plane* in front of everything it does itself, which is *control_plane*.
+
+    *admin_port*: where the control plane is alone; elsewhere it then shows its health and nothing else (reliability
+    S13). None: both planes are everywhere.
+    """
 
     data_plane: DataPlane
     control_plane: ASGIApp
+    admin_port: int | None = None
 
     @override
     def __call__(  # type: ignore[override] # awaitable all the same
         self, scope: Scope, receive: Receive, send: Send
     ) -> Awaitable[None]:
         """No coroutine of its own, which each exchange would pay for: the one of whoever answers."""
-        if scope["type"] == "http" and is_data_plane(scope["path"]):
-            return self.data_plane(scope, receive, send)
+        if scope["type"] == "http":
+            if self.admin_port is not None:
+                return self._by_port(scope, receive, send)
+            if is_data_plane(scope["path"]):
+                return self.data_plane(scope, receive, send)
         return self.control_plane(_as_written(scope), receive, send)
+
+    def _by_port(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        is_admin = scope["server"][1] == self.admin_port
+        scope = _as_written(scope)
+        if is_admin or scope["path"] in _ON_EVERY_PORT:
+            return self.control_plane(scope, receive, send)
+        return self.data_plane(scope, receive, send)  # which knows nothing of admin pages
 
 
 def _as_written(scope: Scope) -> Scope:
@@ -54,9 +71,13 @@ def _as_written(scope: Scope) -> Scope:
 
 
 def make_application(
-    data_plane: DataPlane, parts: ControlPlaneParts, lifespan: Lifespan
+    data_plane: DataPlane,
+    parts: ControlPlaneParts,
+    lifespan: Lifespan,
+    *,
+    admin_port: int | None = None,
 ) -> Application:
-    """The application, complete."""
+    """The application, complete. *admin_port*: of the listener that the control plane has to itself."""
     app = Application(
         title="Mindgate",
         version=parts.version,
@@ -68,6 +89,7 @@ def make_application(
         telemetry={"auto_configure": False, "tracing": False, "metrics": False},
     )
     app.data_plane = data_plane
+    app.admin_port = admin_port
     # Around FastAPI's own handler of what nobody caught, so that its 500 has an id too (contract C1).
     app.control_plane = RequestIds(partial(FastAPI.__call__, app), parts.new_request_id)
     add_control_plane(app, parts)

@@ -21,6 +21,7 @@ from app.upstreams.client import Sender
 from app.upstreams.model_requests import discover
 from app.upstreams.refusals import refusal
 from app.upstreams.upstream import Upstream
+from app.usage.price_book import PriceBook
 from app.wire.connecting import system_trust
 
 PATIENCE_SECONDS = 10.0
@@ -39,6 +40,21 @@ class UpstreamReport:
     models: int
     detail: str
     fault: str | None = None
+
+
+def unpriced_targets(configuration: Configuration) -> tuple[str, ...]:
+    """The targets of routes and aliases that have no price, where a key of the file has a budget in USD: what it spends
+    there is not held by it (reliability J12)."""
+    if not any(key.limits.budget_nano is not None for key in configuration.keys):
+        return ()
+    prices, upstreams = PriceBook(configuration.prices), prepared_upstreams(configuration)
+    targets = dict.fromkeys(target for route in configuration.routes for target in route.targets)
+    found = []
+    for target in targets:
+        upstream, _, model = target.partition("/")
+        if upstream in upstreams and prices.price(upstream, model) is None:
+            found.append(target)
+    return tuple(found)
 
 
 async def check_upstreams(

@@ -1,8 +1,20 @@
 """The gateway and the simulated upstreams in one process: everything works, nothing is needed, nothing is real."""
 
+import secrets
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 from pydantic import SecretStr
 
-from app.domain.configuration import Configuration, RouteEntry, ServerOptions, UpstreamEntry
+from app.domain.configuration import (
+    Configuration,
+    RouteEntry,
+    ServerOptions,
+    StorageOptions,
+    UpstreamEntry,
+)
+from app.domain.prices import Price
 from app.main.serving import Announce, serve
 from app.simulators.keys import KEYS
 from app.simulators.server import Simulators
@@ -13,6 +25,9 @@ EXAMPLE_MODELS = {
     "openmind": "gpt-4o",
     "openai": "sim-gpt",
 }
+
+
+_PRICES = {"openmind/gpt-4o": Price(input=2_500_000, output=10_000_000)}
 
 
 def demo_configuration(simulators: Simulators, server: ServerOptions) -> Configuration:
@@ -39,6 +54,18 @@ def demo_configuration(simulators: Simulators, server: ServerOptions) -> Configu
 
 
 async def serve_demo(server: ServerOptions, announce: Announce) -> None:
-    """Serves the demo until a signal says stop."""
-    async with await Simulators.start() as simulators:
-        await serve(demo_configuration(simulators, server), announce)
+    """Serves the demo until a signal says stop. Its ledger is gone with it."""
+    with TemporaryDirectory(prefix="mindgate-demo-") as name:
+        folder = Path(name)
+        async with await Simulators.start() as simulators:
+            configuration = replace(
+                demo_configuration(simulators, server),
+                admin_key=SecretStr(f"admin-{secrets.token_hex(16)}"),
+                storage=StorageOptions(
+                    SecretStr(f"sqlite:///{folder / 'mindgate.db'}"),
+                    folder / "mindgate.journal",
+                    folder / "mindgate.pepper",
+                ),
+                prices=_PRICES,
+            )
+            await serve(configuration, announce)

@@ -7,11 +7,17 @@ from app.domain.configuration import Configuration
 
 
 def load(
-    config_file: Path | None, *, host: str | None = None, port: int | None = None
+    config_file: Path | None,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    to_serve: bool = True,
 ) -> Configuration:
-    """What environment, file and flags say together. Raises ConfigurationError."""
+    """What environment, file and flags say together. *to_serve* False: for a command on what is kept, which needs no
+    upstream. Raises ConfigurationError."""
     flags = {"server.host": host, "server.port": port}
     return load_configuration(
         config_file=config_file,
         overrides={key: value for key, value in flags.items() if value is not None},
+        to_serve=to_serve,
     )

@@ -3,8 +3,10 @@
 import gc
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
+from time import time as wall_seconds  # noqa: TID251 the composition root hands the clocks out
 
 from pydantic import SecretStr
 
@@ -14,6 +16,7 @@ from app.domain.configuration import Configuration, KeyEntry
 from app.domain.errors import ConfigurationError
 from app.edge.server import make_server
 from app.main.gateway import build
+from app.main.kept import kept
 from app.telemetry.logs import make_log
 
 _BACKLOG = 2048
@@ -30,6 +33,8 @@ def made_key(configuration: Configuration) -> SecretStr | None:
     if configuration.auth_mode == "none" or configuration.keys:
         return None
     if not is_loopback(configuration.server.host):
+        if configuration.admin_key is not None:
+            return None  # keys are made with it
         raise ConfigurationError(
             f"{configuration.source}: keys: a gateway on {configuration.server.host} needs at least one key"
         )
@@ -43,9 +48,11 @@ async def serve(configuration: Configuration, announce: Announce) -> None:
     if key is not None:
         configuration = replace(configuration, keys=(KeyEntry("local", key),))
     options = configuration.server
-    listener = _listener(configuration)
-    with make_log(configuration.log_format) as log, listener:
-        gateway = build(configuration, log)
+    async with AsyncExitStack() as stack:
+        listeners = [stack.enter_context(one) for one in _listeners(configuration)]
+        log = stack.enter_context(make_log(configuration.log_format))
+        found = await stack.enter_async_context(kept(configuration, log, wall_seconds))
+        gateway = build(configuration, log, found)
         server = make_server(
             gateway.app,
             host=options.host,
@@ -53,9 +60,9 @@ async def serve(configuration: Configuration, announce: Announce) -> None:
             in_flight=gateway.in_flight,
             drain_seconds=options.drain_seconds,
         )
-        announce(configuration, base_url(listener), key)
+        announce(configuration, base_url(listeners[0]), key)
         _rest_the_collector()
-        await server.serve(sockets=[listener])
+        await server.serve(sockets=listeners)
 
 
 def _rest_the_collector() -> None:
@@ -74,13 +81,22 @@ def base_url(listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
 
 
-def _listener(configuration: Configuration) -> socket.socket:
-    host, port = configuration.server.host, configuration.server.port
+def _listeners(configuration: Configuration) -> Iterator[socket.socket]:
+    """The data plane's, and the control plane's where it has its own."""
+    server = configuration.server
+    yield listener(configuration.source, "server.port", server.host, server.port)
+    if server.admin_port is not None:
+        yield listener(
+            configuration.source, "server.admin_port", server.admin_host, server.admin_port
+        )
+
+
+def listener(source: str, setting: str, host: str, port: int) -> socket.socket:
+    """Listens at *host* and *port*. Raises ConfigurationError that names the *setting* of *source* to change."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host.strip("[]"), port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise ConfigurationError(
-            f"{configuration.source}: server.port: cannot listen on {host}:{port} ({error.strerror or error}); "
-            "choose another with --port"
+            f"{source}: {setting}: cannot listen on {host}:{port} ({error.strerror or error}); choose another"
         ) from None

@@ -8,6 +8,8 @@ can still give it a real status (upstreams E-C9, E-C10).
 on what it cannot be sure of. `read_closely` looks at each member and is what decides.
 """
 
+from typing import NamedTuple
+
 import msgspec
 
 from app.domain.usage import Usage
@@ -64,7 +66,23 @@ class _Answer(msgspec.Struct, gc=False):
     error: msgspec.Raw = msgspec.Raw()
 
 
+class _SaidMessage(msgspec.Struct, gc=False):
+    content: object = None
+    reasoning_content: object = None
+    refusal: object = None
+    tool_calls: object = None
+
+
+class _SaidChoice(msgspec.Struct, gc=False):
+    message: _SaidMessage
+
+
+class _Said(msgspec.Struct, gc=False):
+    choices: list[_SaidChoice]
+
+
 _PLAIN = msgspec.json.Decoder(_Answer)
+_SAID = msgspec.json.Decoder(_Said)
 _FUNCTION_TYPE = msgspec.Raw(b'"function"')
 _OBJECT_TYPE, _ASSISTANT_ROLE = msgspec.Raw(_OBJECT), msgspec.Raw(_ASSISTANT)
 _LATEST = 10**18  # a number beyond it is no time
@@ -75,6 +93,27 @@ class Answer(msgspec.Struct):
 
     body: bytes
     usage: Usage | None
+
+
+class WholeOutput(NamedTuple):
+    """An answer whose tokens nobody counted, by its length."""
+
+    output_characters: int
+    usage: Usage | None = None
+
+
+def output_characters(body: bytes) -> int:
+    """How much an answer says: text, reasoning, refusals and tool calls, of all choices."""
+    try:
+        said = _SAID.decode(body)
+    except UNREADABLE:
+        return 0
+    return sum(
+        len(part) if isinstance(part, str) else len(msgspec.json.encode(part))
+        for choice in said.choices
+        for part in msgspec.structs.astuple(choice.message)
+        if part
+    )
 
 
 def read_answer(body: bytes, *, rules: AnswerRules, identity: Identity) -> Answer:

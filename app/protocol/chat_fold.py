@@ -7,6 +7,7 @@ was not decoded cannot be harmed.
 
 from dataclasses import dataclass, field
 
+from app.domain.usage import Usage
 from app.protocol import lossless
 from app.protocol.answer_rules import AnswerRules, AnswerUnusable, FaultReason, Identity
 from app.protocol.chat_answer import Answer
@@ -42,6 +43,16 @@ class ChatFold:
     def ended(self) -> bool:
         """Whether the answer is complete, or has failed: more input changes nothing."""
         return self._stream.ended
+
+    @property
+    def usage(self) -> Usage | None:
+        """The upstream's last count; None when it gave none."""
+        return self._stream.usage
+
+    @property
+    def output_characters(self) -> int:
+        """How much has come, for an estimate where the upstream counts nothing."""
+        return self._stream.output_characters
 
     def feed(self, received: bytes) -> None:
         """Add a read."""

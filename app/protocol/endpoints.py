@@ -41,6 +41,9 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("datasets", "POST", "datasets/import"),
     ("datasets", "GET DELETE", "datasets/{id}"),
     ("external_models", "GET", "external-models"),
+    # The gateway's own: what a key may know about itself.
+    ("me", "GET", "me"),
+    ("requests.get", "GET", "requests/{id}"),
 )
 _FAMILIES = frozenset(
     (

@@ -11,6 +11,7 @@ bodies that SDKs write, ten times as fast, and gives up on whatever might mean s
 
 import json
 import re
+from math import ceil, isfinite
 from typing import TypeVar
 
 import msgspec
@@ -58,11 +59,14 @@ class _StreamOptions(msgspec.Struct):
 
 
 _MODEL = msgspec.json.Decoder(str)
-_COUNT = msgspec.json.Decoder(int | None)
+_COUNT: msgspec.json.Decoder[int | None] = msgspec.json.Decoder(int | None)
 _OPTIONS = msgspec.json.Decoder(_StreamOptions | None)
 _SWITCH = {b"true": True, b"false": False, b"null": False}
 _NULL = msgspec.Raw(b"null")
 _LONGEST_COUNT_BYTES = 9
+UNREADABLE_BOUND = -1
+_OLD_LIMIT, _NEW_LIMIT = "max_tokens", "max_completion_tokens"
+_OUTPUT_LIMITS = frozenset((_OLD_LIMIT, _NEW_LIMIT))
 # Only with one of these may a body be other than chat-shaped.
 _MAY_BE_OTHERWISE = frozenset(("input", "tools", "tool_choice"))
 
@@ -71,7 +75,9 @@ class ChatRequest(msgspec.Struct):
     """One request for a chat completion.
 
     *include_usage*: the client asked for the extra usage chunk. *members*: the top level of *body*, in order.
-    *dropped*: what a Responses-shaped body held and chat cannot have (contract D17, P6).
+    *dropped*: what a Responses-shaped body held and chat cannot have (contract D17, P6). *max_tokens*: the most output
+    tokens of one choice that the client asks for; None where it names no bound, below nought where what it names is
+    none.
     """
 
     body: bytes
@@ -81,6 +87,7 @@ class ChatRequest(msgspec.Struct):
     choices: int
     members: Members
     dropped: tuple[str, ...] = ()
+    max_tokens: int | None = None
 
 
 def read_chat_request(body: bytes) -> ChatRequest:
@@ -97,21 +104,35 @@ def read_plainly(body: bytes) -> ChatRequest | None:
         return None
     try:
         model = _MODEL.decode(values["model"])
-        choices = _choices(values["n"]) if "n" in values else 1
+        choices = (_count(values["n"]) or 1) if "n" in values else 1
+        max_tokens = None if _OUTPUT_LIMITS.isdisjoint(values) else _greatest(values)
         options = _OPTIONS.decode(values.get("stream_options", _NULL))
     except UNREADABLE:
         return None
     stream = _SWITCH.get(bytes(values.get("stream", _NULL)))
-    if not model or choices is None or stream is None:
+    if not model or stream is None:
         return None
     if not is_shallow(body, values) or not (body.isascii() or is_utf8(body)):
         return None
     include_usage = options is not None and options.include_usage is True
-    return ChatRequest(body, model, stream, include_usage, choices, PlainMembers(body, values))
+    found = PlainMembers(body, values)
+    return ChatRequest(body, model, stream, include_usage, choices, found, (), max_tokens)
 
 
-def _choices(value: msgspec.Raw) -> int | None:
-    return (_COUNT.decode(value) or 1) if len(value) <= _LONGEST_COUNT_BYTES else None
+def _count(value: msgspec.Raw) -> int | None:
+    """Raises one of UNREADABLE for anything but null and an integer of usual length."""
+    if len(value) > _LONGEST_COUNT_BYTES:
+        raise msgspec.DecodeError("a count of that length wants a closer look")
+    return _COUNT.decode(value)
+
+
+def _greatest(values: dict[str, msgspec.Raw]) -> int | None:
+    """Of the bounds that a body names, since an upstream may heed either. Raises one of UNREADABLE."""
+    old, new = values.get(_OLD_LIMIT), values.get(_NEW_LIMIT)
+    if new is None:  # as nearly always
+        return None if old is None else _count(old)
+    counts = [_count(one) for one in (old, new) if one is not None]
+    return max((one for one in counts if one is not None), default=None)
 
 
 def read_closely(body: bytes) -> ChatRequest:
@@ -135,7 +156,25 @@ def read_closely(body: bytes) -> ChatRequest:
         choices=_value(body, values, "n", int) or 1,
         members=ScannedMembers(found),
         dropped=chat.dropped,
+        max_tokens=_bound(body, values),
     )
+
+
+def _bound(body: bytes, values: dict[str, Member]) -> int | None:
+    given = [_bound_of(body, values[name]) for name in _OUTPUT_LIMITS if name in values]
+    if UNREADABLE_BOUND in given:
+        return UNREADABLE_BOUND
+    return max((one for one in given if one is not None), default=None)
+
+
+def _bound_of(body: bytes, member: Member) -> int | None:
+    """What is no number is for the upstream to judge (contract D12)."""
+    value = _read(body[member.value.start : member.value.end])
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return UNREADABLE_BOUND
+    return ceil(value)
 
 
 def _model(body: bytes, values: dict[str, Member]) -> str:

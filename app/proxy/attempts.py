@@ -16,8 +16,10 @@ from msgspec.structs import replace
 from app.domain.errors import GatewayError, Overloaded, UpstreamAnswered, UpstreamUnreachable
 from app.domain.exchange import Exchange
 from app.domain.routes import Deployment, Route
+from app.domain.texts import shown
 from app.protocol.headers import HeaderList, named, response_headers
 from app.protocol.requests import ChatRequest
+from app.proxy.billing import Billing, microseconds
 from app.telemetry.metrics import Metrics
 from app.upstreams.bodies import read_whole
 from app.upstreams.chat_request import ChatOptions, PreparedChat, prepare_chat
@@ -51,9 +53,11 @@ class Attempts:
         self,
         upstreams: Mapping[str, Upstream],
         senders: Mapping[str, Sender],
+        billing: Billing,
         metrics: Metrics,
         now: Callable[[], float],
     ) -> None:
+        self._billing = billing
         self._upstreams = upstreams
         self._senders = senders
         self._metrics = metrics
@@ -119,8 +123,9 @@ class Attempts:
         capability: str = "chat.create",
     ) -> Answer:
         """One attempt: the upstream's 200. Raises the typed error of anything else, the connection given back."""
+        self._billing.attempt(exchange)
         exchange.attempts += 1
-        exchange.sent_at = self._now()
+        exchange.sent_at = sent_at = self._now()
         response: UpstreamResponse | None = None
         request.deadlines = limits
         try:
@@ -130,7 +135,13 @@ class Attempts:
             if response.status != 200:
                 raise await self._refused(upstream, response, limits, exchange, capability)
         except BaseException as error:
-            self._metrics.attempt(upstream.name, reason_of(error))
+            reason, began = reason_of(error), sent_at - exchange.received_at
+            self._metrics.attempt(upstream.name, reason)
+            failed = (upstream.name, shown(exchange.model), reason)
+            ended = self._now() - exchange.received_at
+            if not request.has_left:
+                exchange.sent_at = None  # so nobody worked on an answer (reliability R6, J14)
+            exchange.trail += ((*failed, microseconds(began), microseconds(ended)),)
             if response is not None:
                 await response.aclose()
             raise

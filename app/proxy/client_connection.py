@@ -39,6 +39,11 @@ class ClientConnection(Protocol):
         ...
 
     @property
+    def address(self) -> str:
+        """The address it calls from, "" where there is none."""
+        ...
+
+    @property
     def is_gone(self) -> bool:
         """True once the client has left."""
         ...

@@ -64,17 +64,24 @@ class ModelDesk:
         """All the models the caller may use, in one page, in the dialect the request speaks (contract K1, K4, K5)."""
         if call.pin is not None:
             self._finder.table.pinned(call.pin, call.operation)
-        await self._catalogue.first_round(FIRST_ROUND_SECONDS)
-        entries = [
-            entry
-            for entry, route in self._listed(call.pin)
-            if self._permissions.may_use(call.principal, route)
-        ]
+        entries = await self._usable(call)
         if header(call.client.headers, b"anthropic-version") is not None:
             return anthropic_model_list(entries)
         return model_list(
             entries, codex="client_version" in parse_qs(call.client.query, keep_blank_values=True)
         )
+
+    async def names(self, call: Call) -> list[str]:
+        """The ids of that list."""
+        return [entry.id for entry in await self._usable(call)]
+
+    async def _usable(self, call: Call) -> list[ModelEntry]:
+        await self._catalogue.first_round(FIRST_ROUND_SECONDS)
+        return [
+            entry
+            for entry, route in self._listed(call.pin)
+            if self._permissions.may_use(call.principal, route)
+        ]
 
     async def describe(self, call: Call, name: str) -> bytes:
         """One model. Raises ModelNotFound (F19) and the typed error of an upstream that fails."""

@@ -1,8 +1,8 @@
 """
 The straight line every request takes, and the one place where it ends.
 
-target → key → body → route → permission → attempts → relay → settlement. Each step is one call into the room
-that knows; what can go wrong arrives here as a typed error, becomes one reply, and the exchange is settled,
+target → key → body → route → permission → admission → attempts → relay → settlement. Each step is one call into the
+room that knows; what can go wrong arrives here as a typed error, becomes one reply, and the exchange is settled,
 once (law 1).
 """
 
@@ -28,6 +28,7 @@ from app.protocol.headers import HeaderList
 from app.protocol.requests import read_chat_request
 from app.protocol.targets import Target, path_text, read_target
 from app.proxy.attempts import Attempts
+from app.proxy.billing import Billing
 from app.proxy.call import Call
 from app.proxy.client_connection import ClientConnection
 from app.proxy.in_flight import InFlight, stopped
@@ -35,6 +36,7 @@ from app.proxy.models import ModelDesk
 from app.proxy.off_loop import off_loop
 from app.proxy.relay import ChatRelay
 from app.proxy.reply import Reply
+from app.proxy.self_service import SelfService
 from app.proxy.settlement import Settlement
 from app.routing.finder import RouteFinder
 from app.telemetry.logs import Log
@@ -52,8 +54,8 @@ _Serve = Callable[[Call], Awaitable[None]]
 class KeyCheck(Protocol):
     """Who is calling."""
 
-    def authenticate(self, headers: HeaderList) -> Principal:
-        """The caller. Raises Unauthenticated or PermissionDenied."""
+    def authenticate(self, headers: HeaderList, address: str) -> Principal:
+        """The caller, who calls from *address*. Raises Unauthenticated, PermissionDenied or RateLimited."""
         ...
 
 
@@ -65,9 +67,11 @@ class Steps:
     keys: KeyCheck
     finder: RouteFinder
     permissions: Permissions
+    billing: Billing
     attempts: Attempts
     relay: ChatRelay
     models: ModelDesk
+    self_service: SelfService
     settlement: Settlement
     in_flight: InFlight
 
@@ -75,15 +79,25 @@ class Steps:
 class Pipeline:
     """Serves one exchange after the other, any number at a time; holds no state of its own."""
 
-    def __init__(self, steps: Steps, *, now: Callable[[], float], log: Log) -> None:
+    def __init__(
+        self,
+        steps: Steps,
+        *,
+        now: Callable[[], float],
+        wall_seconds: Callable[[], float],
+        log: Log,
+    ) -> None:
         self._steps = steps
         self._now = now
+        self._wall_seconds = wall_seconds
         self._log = log
         self._served: Mapping[str, _Serve] = {
             "chat.create": self._chat,
             "models.list": self._models,
             "models.get": self._model,
             "models.delete": self._delete_model,
+            "me": self._me,
+            "requests.get": self._receipt,
         }
 
     async def serve(self, client: ClientConnection, request_id: str) -> None:
@@ -91,7 +105,7 @@ class Pipeline:
         who cancels this task is not the drain."""
         target = read_target(client.path, self._steps.upstreams)
         exchange = self._exchange(client, request_id, target)
-        reply = Reply(client, exchange, self._now)
+        reply = Reply(client, exchange, self._now, self._steps.billing)
         self._steps.settlement.begin(exchange)
         try:
             await self._line(client, target, exchange, reply)
@@ -109,20 +123,23 @@ class Pipeline:
     def _exchange(self, client: ClientConnection, request_id: str, target: Target) -> Exchange:
         method = "GET" if client.method == "HEAD" else client.method
         capabilities = target.endpoint.capabilities if target.endpoint else {}
-        return Exchange(
+        exchange = Exchange(
             request_id,
             client.method,
             capabilities.get(method, _UNKNOWN),
             self._now(),
             _client_ids(client.named),
         )
+        exchange.at_ms = int(self._wall_seconds() * 1000)
+        return exchange
 
     def _is_ours(self, client: ClientConnection, exchange: Exchange, reply: Reply) -> bool:
         """Who cancelled this task: True when the drain did, whose error is the reply then; else the client left, or
         the loop is closing."""
         if client.is_gone or not self._steps.in_flight.has_expired:
-            exchange.outcome = Outcome.CLIENT_GONE if client.is_gone else Outcome.SHUTDOWN
-            exchange.status = exchange.status or 499
+            if not exchange.is_booked:
+                exchange.outcome = Outcome.CLIENT_GONE if client.is_gone else Outcome.SHUTDOWN
+                exchange.status = exchange.status or 499
             return False
         task = asyncio.current_task()
         if task is not None:
@@ -148,8 +165,8 @@ class Pipeline:
         steps = self._steps
         steps.in_flight.enter(client)
         try:
-            principal = steps.keys.authenticate(client.headers)
-            exchange.principal = principal.name
+            principal = steps.keys.authenticate(client.headers, client.address)
+            exchange.caller = principal
             pin = target.pin or client.named.get(_PIN_HEADER, b"").decode("latin-1") or None
             await serve(Call(client, target, pin, principal, exchange, reply))
             exchange.outcome = Outcome.COMPLETE
@@ -195,18 +212,36 @@ class Pipeline:
         route = await steps.finder.find(chat.model, operation=call.operation, pin=call.pin)
         if not steps.permissions.may_use(call.principal, route):
             raise unknown_model(chat.model)  # one answer for unknown and forbidden (contract F14)
-        options = ChatOptions(call.client.headers, call.exchange.request_id, call.target.provider)
+        await steps.billing.admit_chat(call.principal, chat, route, call.exchange)
+        options = ChatOptions(
+            call.client.headers,
+            call.exchange.request_id,
+            call.target.provider,
+            max_tokens=call.principal.max_tokens,
+        )
         answer = await steps.attempts.chat(route, chat, options, call.exchange)
         await steps.relay.relay(answer, chat, call.exchange, call.reply)
 
     async def _models(self, call: Call) -> None:
+        await self._steps.billing.look(call.principal, call.exchange)
         await call.reply.whole(await self._steps.models.listing(call))
 
     async def _model(self, call: Call) -> None:
+        await self._steps.billing.admit(call.principal, call.exchange)
         await call.reply.whole(await self._steps.models.describe(call, _model_name(call)))
 
     async def _delete_model(self, call: Call) -> None:
+        await self._steps.billing.admit(call.principal, call.exchange)
         await call.reply.whole(await self._steps.models.delete(call, _model_name(call)))
+
+    async def _me(self, call: Call) -> None:
+        await self._steps.billing.look(call.principal, call.exchange)
+        models = await self._steps.models.names(call)
+        await call.reply.whole(self._steps.self_service.me(call.principal, models))
+
+    async def _receipt(self, call: Call) -> None:
+        await self._steps.billing.look(call.principal, call.exchange)
+        await call.reply.whole(await self._steps.self_service.receipt(call))
 
     async def _unsupported(self, call: Call) -> NoReturn:
         """Upstreams U1: a known route that nothing here serves."""

@@ -17,7 +17,13 @@ from app.domain.errors import (
 from app.domain.exchange import Exchange
 from app.protocol.answer_rules import AnswerUnusable
 from app.protocol.chat_answer import Answer as WholeAnswer
-from app.protocol.chat_answer import plain_answer, read_answer, read_closely
+from app.protocol.chat_answer import (
+    WholeOutput,
+    output_characters,
+    plain_answer,
+    read_answer,
+    read_closely,
+)
 from app.protocol.chat_fold import ChatFold
 from app.protocol.chat_stream import (
     ChatStream,
@@ -83,6 +89,8 @@ class ChatRelay:
         if answer.upstream.entry.not_ready == "error":
             _refuse_unready(found.body)
         exchange.usage = found.usage
+        if found.usage is None:
+            exchange.output = WholeOutput(output_characters(found.body))
         await reply.whole(found.body)
 
     async def _waited_for(self, answer: Answer, exchange: Exchange) -> WholeAnswer:
@@ -103,6 +111,7 @@ class ChatRelay:
             max_event_bytes=self._options.max_event_bytes,
         )
         piece, is_clean = first, True
+        exchange.output = fold
         try:
             while piece:
                 fold.feed(piece)
@@ -123,6 +132,7 @@ class ChatRelay:
             identity=self._identity(exchange),
             max_event_bytes=self._options.max_event_bytes,
         )
+        exchange.output = stream
         body = None if answer.coding else answer.response.whole()
         try:
             if body and is_event_stream(answer.content_type.decode("latin-1"), body):
@@ -206,6 +216,8 @@ class ChatRelay:
         """JSON in reply to `stream: true` (contract H13; measured: every SDK would show an empty answer)."""
         found = await self._read(answer, exchange, body)
         exchange.usage = found.usage
+        if found.usage is None:
+            exchange.output = WholeOutput(output_characters(found.body))
         identity = self._identity(exchange)
         for frames in stream_of_answer(
             found.body, include_usage=chat.include_usage, identity=identity, said_id=said_id

@@ -6,17 +6,23 @@ The head waits until there is something to send, so that an error found before t
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import lru_cache
+from typing import Protocol
 from urllib.parse import quote
 
 from app.domain.errors import GatewayError
 from app.domain.exchange import NOBODY, Exchange
+from app.domain.limits import RateHeaders
 from app.protocol.errors import error_body, error_event, error_headers
 from app.protocol.headers import JSON_HEADERS, SSE_HEADERS, HeaderList
 from app.proxy.client_connection import ClientConnection
 
 _SMALL_BYTES = 64 * 1024  # what a connection takes without being full
+_TAIL_BYTES = (
+    512  # of a reply that the client is slow to take: held back until the exchange is booked
+)
+_PROGRESS_BYTES = 64 * 1024  # of a stream, between two notes of how far it has come (J4)
 _LONGEST_MODEL = 512  # characters of a model's name in a header, and of one that is remembered
 _HEADER_SAFE = " !#$%&'()*+,/:;<=>?@[]^_`{|}~"
 
@@ -25,17 +31,36 @@ def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"".join([b"%b: %b\r\n" % pair for pair in headers])
 
 
+_RATE_LIMIT = b"x-ratelimit-"
 _JSON = _lines(JSON_HEADERS)
 _SSE = _lines(SSE_HEADERS)
 
 
+class Books(Protocol):
+    """Where the exchange is charged."""
+
+    def progress(self, exchange: Exchange) -> None:
+        """What it would be charged if the gateway died now is kept."""
+        ...
+
+    def book(self, exchange: Exchange) -> Awaitable[None] | None:
+        """It is charged; what is returned, if anything, is awaited before its last byte leaves."""
+        ...
+
+
 class Reply:
-    """Writes one reply. *relayed*: the upstream's own headers that may pass; known once it has answered."""
+    """Writes one reply. *relayed*: the upstream's own headers that may pass; known once it has answered.
+
+    *books*: the exchange is booked before the last byte of any reply is handed to the client, so that nobody has an
+    answer whole that the ledger does not know (reliability J5).
+    """
 
     __slots__ = (
+        "_books",
         "_exchange",
-        "_is_complete",
+        "_note_at_bytes",
         "_now",
+        "_tail",
         "client",
         "last_event_at",
         "last_sent_at",
@@ -43,14 +68,20 @@ class Reply:
     )
 
     def __init__(
-        self, client: ClientConnection, exchange: Exchange, now: Callable[[], float]
+        self,
+        client: ClientConnection,
+        exchange: Exchange,
+        now: Callable[[], float],
+        books: Books,
     ) -> None:
         self.relayed: HeaderList = []
         self.last_sent_at = self.last_event_at = exchange.received_at
         self.client = client
         self._exchange = exchange
         self._now = now
-        self._is_complete = False  # all of it is written, and waits for the client
+        self._books = books
+        self._note_at_bytes = _PROGRESS_BYTES
+        self._tail: bytes | None = None  # what is left when all the rest waits for the client
 
     @property
     def has_begun(self) -> bool:
@@ -62,15 +93,10 @@ class Reply:
         that leaves before that is gone, not served."""
         self._start(status, _JSON, self.relayed, len(body))
         if self.client.method == "HEAD":
-            self.client.finish()
+            await self._end(b"", 0)
             return
         self._note(len(body))
-        if len(body) <= _SMALL_BYTES and not self.client.is_full:
-            self.client.finish(body)
-            return
-        self.client.write(body)
-        await self._room()
-        self.client.finish()
+        await self._end(body, len(body) - _TAIL_BYTES)
 
     def events(self, frames: bytes) -> None:
         """Whole events of a stream, in one write (contract H11); the first ones bring the head along."""
@@ -82,6 +108,9 @@ class Reply:
         exchange.bytes_out += len(frames)
         self.last_event_at = self.last_sent_at = now
         self.client.write(frames)
+        if exchange.bytes_out >= self._note_at_bytes:
+            self._note_at_bytes = exchange.bytes_out + _PROGRESS_BYTES
+            self._books.progress(exchange)
 
     def comment(self, line: bytes) -> None:
         """A comment of ours, in a write of its own; it is no content, so it does not count as first byte."""
@@ -92,35 +121,41 @@ class Reply:
 
     async def end_of_stream(self, frames: bytes = b"") -> None:
         """The stream is complete; *frames* are its last, and leave in one write with the end. Returns as `whole`."""
-        if self.client.is_full:
-            if frames:
-                self.events(frames)
-            await self._room()
-        elif frames:
+        if frames:
             if not self.client.head_sent:
                 self._start(200, _SSE, self.relayed, None)
             self._note(len(frames))
-            self.client.finish(frames)
-            return
-        self.client.finish()
+        await self._end(frames, frames.rfind(b"\n\n", 0, -2) + 2)  # all but the last event (H11)
 
     def failure(self, error: GatewayError) -> None:
         """*error* as the whole reply, or as the stream's last event: then without `[DONE]` (law 7, contract J1)."""
         if self.client.head_sent:
-            self.client.finish(b"" if self._is_complete else error_event(error))
+            last = error_event(error) if self._tail is None else self._tail
+            self._books.book(self._exchange)
+            self.client.finish(last)
             return
         if self._exchange.attempts > 1:
             error.should_retry = False  # the gateway has tried enough for both (contract G1)
         body = error_body(error)
         self._start(error.status, _lines(error_headers(error)), error.relayed, len(body))
+        self._books.book(self._exchange)
         self.client.finish(b"" if self.client.method == "HEAD" else body)
 
-    async def _room(self) -> None:
-        self._is_complete = True
-        if self.client.is_full:
-            taken = asyncio.Event()
-            self.client.when_room(taken.set)
-            await taken.wait()
+    async def _end(self, last: bytes, tail_at: int) -> None:
+        """The reply ends with *last*, once the client has taken most of what came before and the exchange is booked.
+        Where that takes a while, what stands before *tail_at* goes ahead."""
+        if len(last) > _SMALL_BYTES or self.client.is_full:
+            tail_at = max(tail_at, 0)
+            self.client.write(last[:tail_at])
+            last = self._tail = last[tail_at:]
+            if self.client.is_full:
+                taken = asyncio.Event()
+                self.client.when_room(taken.set)
+                await taken.wait()
+        booked = self._books.book(self._exchange)
+        if booked is not None:
+            await booked
+        self.client.finish(last)
 
     def _start(
         self,
@@ -129,7 +164,16 @@ class Reply:
         relayed: Sequence[tuple[bytes, bytes]],
         length: int | None,
     ) -> None:
-        self._exchange.status = status
+        exchange = self._exchange
+        exchange.status = status
+        rate = exchange.rate
+        if rate is not None:
+            fields += rate.lines
+            relayed = [
+                field
+                for field in relayed
+                if not field[0].startswith(_RATE_LIMIT) or not _is_replaced(field[0], rate)
+            ]
         if relayed:
             fields += _lines(relayed)
         self.client.start(status, fields + self._about_the_exchange(), length)
@@ -161,6 +205,13 @@ class Reply:
             upstream * 1000,
             gateway * 1000,
         )
+
+
+def _is_replaced(name: bytes, rate: RateHeaders) -> bool:
+    """Whether the key's own limits stand where the upstream would tell of its account's (contract C5)."""
+    return (rate.requests and name.endswith(b"-requests")) or (
+        rate.tokens and name.endswith(b"-tokens")
+    )
 
 
 def _about_the_upstream(

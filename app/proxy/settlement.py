@@ -11,13 +11,18 @@ from app.domain.errors import (
     ClientGone,
     Draining,
     GatewayError,
+    LedgerUnavailable,
     Overloaded,
+    QuotaExceeded,
+    RateLimited,
     UpstreamDisconnected,
     UpstreamError,
     UpstreamTimeout,
 )
 from app.domain.exchange import Exchange
 from app.domain.outcome import Outcome
+from app.proxy.billing import Billing
+from app.proxy.self_service import RecentFailures
 from app.telemetry.logs import Log
 from app.telemetry.metrics import Metrics
 
@@ -26,6 +31,7 @@ _OUTCOMES: tuple[tuple[type[GatewayError], Outcome], ...] = (
     (ClientGone, Outcome.CLIENT_GONE),
     (ClientError, Outcome.REJECTED),
     (Overloaded, Outcome.REJECTED),
+    (LedgerUnavailable, Outcome.REJECTED),
     (Draining, Outcome.SHUTDOWN),
     (UpstreamTimeout, Outcome.TIMEOUT),
     (UpstreamDisconnected, Outcome.UPSTREAM_CUT),
@@ -34,9 +40,19 @@ _OUTCOMES: tuple[tuple[type[GatewayError], Outcome], ...] = (
 
 
 class Settlement:
-    """Turns a finished notebook into metrics and a log line. *now* is the monotonic clock of the exchange's times."""
+    """Turns a finished notebook into a charge, metrics and a log line. *now* is the monotonic clock of the exchange's
+    times."""
 
-    def __init__(self, metrics: Metrics, log: Log, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        billing: Billing,
+        failures: RecentFailures,
+        metrics: Metrics,
+        log: Log,
+        now: Callable[[], float],
+    ) -> None:
+        self._billing = billing
+        self._failures = failures
         self._metrics = metrics
         self._log = log
         self._now = now
@@ -52,13 +68,21 @@ class Settlement:
         exchange.outcome = outcome_of(error, was_asked=exchange.attempts > 0)
         exchange.error_code = error.code or ""
         exchange.error_detail = str(getattr(error, "log_detail", "") or "")
+        if isinstance(error, RateLimited | QuotaExceeded):
+            self._metrics.limited(error.scope, error.limit)
         if isinstance(error, UpstreamTimeout):
             exchange.phase = error.phase
 
     def settle(self, exchange: Exchange) -> None:
-        """*exchange* is over: counted and logged. Called exactly once each."""
-        now = self._now()
+        """*exchange* is over: charged if it is not yet, what it held is free, and it is counted and logged. Called
+        exactly once each."""
         exchange.outcome = exchange.outcome or Outcome.INTERNAL_ERROR
+        if not exchange.is_booked:
+            self._billing.book(exchange)
+        self._billing.release(exchange)
+        if exchange.outcome is not Outcome.COMPLETE:
+            self._failures.note(exchange)
+        now = self._now()
         self._metrics.end(exchange, now)
         self._log.exchange(exchange, now)
 

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from app.domain.exchange import Exchange
+from app.domain.limits import NANO
+from app.domain.texts import LONGEST, shown
 
-_LONGEST = 256  # characters of any one text in a line
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -38,6 +39,8 @@ class _Fields(msgspec.Struct, omit_defaults=True, gc=False):
     detail: str = ""
     input_tokens: int = 0
     output_tokens: int = 0
+    usage_source: str = ""
+    cost_usd: float | None = None
     bytes_out: int = 0
     dropped_events: int = 0
     duration_seconds: float | None = None
@@ -71,7 +74,7 @@ def _read(exchange: Exchange, now: float) -> _Fields:
     return _Fields(  # by place: by name takes twice as long
         exchange.request_id,
         client_request_id,
-        exchange.principal,
+        exchange.caller.name if exchange.caller else "",
         exchange.endpoint,
         asked,
         exchange.upstream,
@@ -89,6 +92,8 @@ def _read(exchange: Exchange, now: float) -> _Fields:
         detail,
         usage.input_tokens if usage else 0,
         usage.output_tokens if usage else 0,
+        exchange.usage_source if exchange.usage_source != "upstream" else "",
+        exchange.cost_nano / NANO if exchange.cost_nano else None,
         exchange.bytes_out,
         exchange.dropped_events,
         _microseconds(now - received_at),
@@ -104,13 +109,6 @@ def _microseconds(seconds: float) -> float | None:
 def _shown(*texts: str) -> tuple[str, ...]:
     """*texts*, each on one line and bounded: what others wrote must not forge a line or paint a terminal."""
     together = "".join(texts)
-    if len(together) <= _LONGEST and together.isprintable():  # nearly always: one look for all
+    if len(together) <= LONGEST and together.isprintable():  # nearly always: one look for all
         return texts
-    return tuple(map(_text, texts))
-
-
-def _text(value: str) -> str:
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
-        for letter in value[:_LONGEST]
-    )
+    return tuple(map(shown, texts))

@@ -6,13 +6,17 @@ configured or discovered one, else `other` (reliability S22). The registry is th
 in one process do not mix. Counted and read by the event loop's thread alone.
 """
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from app.domain.exchange import NOBODY, Exchange
-from app.telemetry.series import Counts, Distributions, Total
+from app.domain.limits import NANO
+from app.telemetry.series import Counts, Distributions, Labels, Total
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
@@ -20,21 +24,74 @@ _OVERHEAD_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
 _SERVED = ("endpoint", "upstream", "model")
 
 
+def _none() -> int:
+    return 0
+
+
+def _counter(
+    registry: CollectorRegistry,
+    name: str,
+    documentation: str,
+    labels: tuple[str, ...],
+    parts: int = 1,
+) -> defaultdict[Labels, int]:
+    return Counts(registry, CounterMetricFamily, name, documentation, labels, parts).by_labels
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What others count."""
+
+    dropped_log_lines: Callable[[], int] = _none
+    journal_pending: Callable[[], int] = _none
+    journal_dropped: Callable[[], int] = _none
+    leases_expired: Callable[[], int] = _none
+
+
+def _totals(
+    watched: Watched,
+) -> Iterator[tuple[type[CounterMetricFamily | GaugeMetricFamily], str, str, Callable[[], int]]]:
+    yield (
+        CounterMetricFamily,
+        "mindgate_log_lines_dropped_total",
+        "Log lines that standard error did not take in time or at all.",
+        watched.dropped_log_lines,
+    )
+    yield (
+        GaugeMetricFamily,
+        "mindgate_journal_pending",
+        "Usage records that are in the journal and not yet in the database.",
+        watched.journal_pending,
+    )
+    yield (
+        CounterMetricFamily,
+        "mindgate_journal_dropped_total",
+        "Usage records lost because the journal could not be written for too long.",
+        watched.journal_dropped,
+    )
+    yield (
+        CounterMetricFamily,
+        "mindgate_leases_expired_total",
+        "Reservations that ended by themselves, since their exchange did not end in time.",
+        watched.leases_expired,
+    )
+
+
 class Metrics:
     """What the gateway counts. Written by settlement and the data plane, read at `/metrics`.
 
-    *dropped_log_lines* is asked for its number whenever a page is.
+    *watched* are asked for their numbers whenever a page is.
     """
 
-    def __init__(self, version: str, *, dropped_log_lines: Callable[[], int] = lambda: 0) -> None:
+    def __init__(self, version: str, watched: Watched | None = None) -> None:
+        watched = watched or Watched()
         self._registry = registry = CollectorRegistry()
-        self._requests = Counts(
-            registry,
-            CounterMetricFamily,
+        counted = partial(_counter, registry)
+        self._requests = counted(
             "mindgate_requests_total",
             "Exchanges that are over, by how they ended.",
             (*_SERVED, "status", "outcome"),
-        ).by_labels
+        )
         self._in_flight = Counts(
             registry,
             GaugeMetricFamily,
@@ -63,29 +120,40 @@ class Metrics:
             ("endpoint",),
             _OVERHEAD_SECONDS,
         )
-        self._tokens = Counts(
-            registry,
-            CounterMetricFamily,
+        self._tokens = counted(
             "mindgate_tokens_total",
             "Tokens as the upstream counted them; kind is input or output.",
             ("upstream", "model", "kind"),
-        ).by_labels
-        self._attempts = Counts(
-            registry,
-            CounterMetricFamily,
+        )
+        self._attempts = counted(
             "mindgate_attempts_total",
             "Requests sent to an upstream, by what came of them.",
             ("upstream", "reason"),
-        ).by_labels
-        Total(
-            registry,
-            "mindgate_log_lines_dropped_total",
-            "Log lines that standard error did not take in time or at all.",
-            dropped_log_lines,
         )
+        self._declare_money(counted)
+        for kind, name, documentation, read in _totals(watched):
+            Total(registry, kind, name, documentation, read)
         Gauge(
             "mindgate_build_info", "The version that runs.", ("version",), registry=registry
         ).labels(version).set(1)
+
+    def _declare_money(self, counted: Callable[..., defaultdict[Labels, int]]) -> None:
+        self._cost = counted(
+            "mindgate_cost_usd_total",
+            "What answers cost by the configured prices; team is none for a key without one.",
+            ("upstream", "model", "team"),
+            parts=NANO,
+        )
+        self._unpriced = counted(
+            "mindgate_unpriced_requests_total",
+            "Exchanges that used tokens of a model without a price.",
+            ("upstream", "model"),
+        )
+        self._limited = counted(
+            "mindgate_limited_total",
+            "Requests refused by a limit: whose, and which.",
+            ("scope", "limit"),
+        )
 
     def begin(self, endpoint: str) -> None:
         """An exchange has begun."""
@@ -94,6 +162,10 @@ class Metrics:
     def attempt(self, upstream: str, reason: str) -> None:
         """A request went to *upstream*; *reason* is `answered` or an error code."""
         self._attempts[upstream, reason] += 1
+
+    def limited(self, scope: str, limit: str) -> None:
+        """A request was refused by *limit* of a *scope*."""
+        self._limited[scope, limit] += 1
 
     def end(self, exchange: Exchange, now: float) -> None:
         """*exchange* is over at *now*. Called once each, by settlement."""
@@ -111,8 +183,15 @@ class Metrics:
             self._overhead.observe((endpoint,), overhead)
         usage = exchange.usage
         if usage is not None:
-            self._tokens[upstream, model, "input"] += usage.input_tokens
-            self._tokens[upstream, model, "output"] += usage.output_tokens
+            if exchange.usage_source == "upstream":
+                self._tokens[upstream, model, "input"] += usage.input_tokens
+                self._tokens[upstream, model, "output"] += usage.output_tokens
+            caller = exchange.caller
+            if exchange.cost_nano:
+                team = (caller.team if caller else "") or NOBODY
+                self._cost[upstream, model, team] += exchange.cost_nano
+            if not exchange.is_priced:
+                self._unpriced[upstream, model] += 1
 
     def page(self) -> bytes:
         """All of it in Prometheus' text format."""

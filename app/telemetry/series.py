@@ -31,6 +31,7 @@ class Counts(Collector):
     """A counter or a gauge: one number for each set of labels.
 
     *by_labels* is written as it is, `counts.by_labels["up", "answered"] += 1`: a call of ours would cost as much again.
+    It is counted in whole numbers; *parts* of them are shown as one.
     """
 
     def __init__(
@@ -40,8 +41,10 @@ class Counts(Collector):
         name: str,
         documentation: str,
         labels: Sequence[str],
+        parts: int = 1,
     ) -> None:
         self.by_labels: defaultdict[Labels, int] = defaultdict(int)
+        self._parts = parts
         self._kind = kind
         self._name = name
         self._documentation = documentation
@@ -61,16 +64,23 @@ class Counts(Collector):
         family = self._family()
         for labels, count in self.by_labels.items():
             # An upstream may count more tokens than a float can hold, and a page must be written all the same.
-            family.add_metric([str(value) for value in labels], min(count, float_info.max))
+            shown = min(count, float_info.max) / self._parts
+            family.add_metric([str(value) for value in labels], shown)
         return [family]
 
 
 class Total(Collector):
-    """A counter without labels, asked of whoever counts when a page is."""
+    """A counter or a gauge without labels, asked of whoever counts when a page is."""
 
     def __init__(
-        self, registry: CollectorRegistry, name: str, documentation: str, read: Callable[[], int]
+        self,
+        registry: CollectorRegistry,
+        kind: type[CounterMetricFamily | GaugeMetricFamily],
+        name: str,
+        documentation: str,
+        read: Callable[[], int],
     ) -> None:
+        self._kind = kind
         self._name = name
         self._documentation = documentation
         self._read = read
@@ -79,12 +89,12 @@ class Total(Collector):
 
     def describe(self) -> Iterable[Metric]:
         """The name without a number."""
-        return [CounterMetricFamily(self._name, self._documentation, labels=())]
+        return [self._kind(self._name, self._documentation, labels=())]
 
     @override
     def collect(self) -> Iterable[Metric]:
         """The number."""
-        return [CounterMetricFamily(self._name, self._documentation, self._read())]
+        return [self._kind(self._name, self._documentation, self._read())]
 
 
 class _Distribution:

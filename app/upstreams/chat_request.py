@@ -37,12 +37,17 @@ class PreparedChat(msgspec.Struct):
 
 class ChatOptions(msgspec.Struct):
     """What else shapes the request: the client's headers, our id, an OpenMind provider that the path named, and
-    whether this upstream takes `stream_options`."""
+    whether this upstream takes `stream_options`.
+
+    *max_tokens*: the most output that the key may ask for, said to the upstream where the client says nothing; None
+    without such a bound.
+    """
 
     client_headers: HeaderList
     request_id: str
     provider: str | None = None
     stream_options: bool = True
+    max_tokens: int | None = None
 
 
 def prepare_chat(
@@ -62,11 +67,14 @@ def prepare_chat(
     dropped = _dropped(edits, chat, options) if may_drop else ()
     asks = chat.stream and edits.asks_usage and options.stream_options and not chat.include_usage
     body = chat.body
+    bound = options.max_tokens if chat.max_tokens is None else None
     # Asked here, since for most requests no answer is yes and then nothing below is called.
-    if model != chat.model or dropped or asks or edits.renames or edits.replaces_developer:
+    if model != chat.model or dropped or asks or bound or edits.renames or edits.replaces_developer:
         splices = _splices(upstream, chat, ProviderTarget(provider, model), dropped)
         if asks:
             splices += _usage_splices(chat)
+        if bound:
+            splices += _bound_splices(chat, edits, bound)
         body = spliced(body, splices) if splices else body
     passed = upstream.client_headers
     headers = [field for field in options.client_headers if field[0] in passed]
@@ -176,6 +184,17 @@ def _usage_splices(chat: ChatRequest) -> list[Splice]:
         return [_replace(present.value, b"true")]
     start = member.value.start + 1
     return [Splice(start, start, _INCLUDE + b"," if inner else _INCLUDE)]
+
+
+def _bound_splices(chat: ChatRequest, edits: ChatEdits, bound: int) -> list[Splice]:
+    """A bound that the client left out, or null, under either of its names."""
+    names = [one for one in ("max_tokens", "max_completion_tokens") if one not in edits.drops]
+    nulls = [chat.members.find(one) for one in names]
+    replaced = [_replace(member.value, b"%d" % bound) for member in nulls if member is not None]
+    if replaced or edits.limit_name in edits.drops:
+        return replaced
+    first = chat.body.index(b'"')  # where the first member begins
+    return [Splice(first, first, b'"%b":%d,' % (edits.limit_name.encode(), bound))]
 
 
 def _replace(span: Span, replacement: bytes) -> Splice:

@@ -25,6 +25,7 @@ class UpstreamRequest(msgspec.Struct):
     *deadlines*: the response's head must have come by the first-byte one and all of it by the total one, or
     UpstreamTimeout is raised; None leaves the wait to the caller. *repeatable*: may be sent again when a reused
     connection died before a byte of the answer came (reliability R6, contract G9); an `Upload` never is.
+    *has_left*: set by the sender before the first byte of it may reach the upstream.
     Its `repr` holds neither secrets nor content.
     """
 
@@ -33,6 +34,11 @@ class UpstreamRequest(msgspec.Struct):
     body: bytes | Upload = b""
     deadlines: Deadlines | None = None
     repeatable: bool = True
+    has_left: bool = False
+
+    def leaves(self) -> None:
+        """There is a connection, and it is about to go."""
+        self.has_left = True
 
     @override
     def __repr__(self) -> str:

@@ -82,6 +82,7 @@ class HttpxSender:
 
     async def send(self, request: UpstreamRequest) -> HttpxResponse:
         """Implements `client.Sender`."""
+        request.leaves()  # when it does, this client does not say
         deadlines = request.deadlines
         limit = asyncio.timeout_at(deadlines.first_byte_at if deadlines else None)
         try:

@@ -34,7 +34,8 @@ class ChatEdits:
 
     *drops*: members removed, *drops_when_true*: only if they are true. *renames*: old name → new. *asks_usage*: for a
     stream, `stream_options.include_usage` is added where the client did not (contract I11). *replaces_developer*: the
-    role `developer` becomes `system`, for all providers that do not know it.
+    role `developer` becomes `system`, for all providers that do not know it. *limit_name*: what it calls the bound of
+    an answer's length, where a key's own is added.
     """
 
     drops: tuple[str, ...]
@@ -42,6 +43,7 @@ class ChatEdits:
     renames: Mapping[str, str]
     asks_usage: bool
     replaces_developer: bool
+    limit_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,7 @@ def _edits(entry: UpstreamEntry, dialect: Dialect, *, asks: bool) -> ChatEdits:
         renames={**_LIMIT_RENAMES.get(limit, {}), **entry.rename},
         asks_usage=asks and "stream_options" not in entry.drop,
         replaces_developer=(entry.developer_role or dialect.developer_role) == "system",
+        limit_name=_NEW_LIMIT if limit == _NEW_LIMIT else _OLD_LIMIT,
     )
 
 

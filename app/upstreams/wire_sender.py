@@ -71,7 +71,12 @@ class WireSender:
             head_at, total_at = deadlines.first_byte_at, deadlines.total_at
         try:
             response = await self._pool.send(
-                request.head, request.headers, request.body, head_at, total_at
+                request.head,
+                request.headers,
+                request.body,
+                head_at,
+                total_at,
+                on_leaving=request.leaves,
             )
         except WireError as error:
             if not _may_be_repeated(request, error):

@@ -81,10 +81,12 @@ class Pool:
         total_at: float = NEVER,
         *,
         is_fresh: bool = False,
+        on_leaving: Callable[[], None] | None = None,
     ) -> Response:
         """A response whose head has come; it is late when that is not whole at *head_at*, or it is not at *total_at*.
 
-        *is_fresh*: on a new connection, and the idle ones are closed. Cancelling closes the connection.
+        *is_fresh*: on a new connection, and the idle ones are closed. *on_leaving* is called when there is a connection
+        and before the first byte goes. Cancelling closes the connection.
         Raises WireError, ValueError for a field that holds a line break, and what an upload raises.
         """
         first = opening(head, fields, body)
@@ -95,6 +97,8 @@ class Pool:
         connection = self._idle_one(head.origin)
         if connection is None:
             connection = await self._dial(head.origin, head_at, total_at)
+        if on_leaving is not None:
+            on_leaving()
         response = connection.begin(head.method, head_at, total_at)
         if connection.due < self._sweep_at:
             self._sweep_by(connection.due)

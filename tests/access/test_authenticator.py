@@ -4,8 +4,11 @@ import pytest
 from pydantic import SecretStr
 
 from app.access.authenticator import Authenticator, OpenDoor
+from app.access.key_format import key_of
+from app.access.key_ring import KeyRing
+from app.access.pepper import Peppers
 from app.domain.configuration import KeyEntry
-from app.domain.errors import PermissionDenied, Unauthenticated
+from app.domain.errors import PermissionDenied, RateLimited, Unauthenticated
 from app.protocol.headers import HeaderList
 from tests.fakes.clock import Clock
 
@@ -19,7 +22,8 @@ def authenticator(clock: Clock | None = None) -> Authenticator:
         KeyEntry("ci", SecretStr(CI_KEY), models=("fast",), resources="own"),
         KeyEntry("old", SecretStr(OLD_KEY), expires_at=ENDS_AT),
     )
-    return Authenticator(keys, pepper=b"p" * 32, now_seconds=clock or Clock())
+    clock = clock or Clock()
+    return Authenticator(KeyRing(keys, Peppers([b"p" * 32])), now_seconds=clock, now=clock)
 
 
 def bearer(key: str) -> HeaderList:
@@ -128,10 +132,71 @@ def test_a_key_ends_while_the_gateway_runs():
 
 
 def test_s9_what_is_kept_holds_no_key():
-    door = authenticator()
+    ring = KeyRing([KeyEntry("ci", SecretStr(CI_KEY))], Peppers([b"p" * 32]))
 
-    assert CI_KEY not in str(vars(door))
-    assert CI_KEY.encode() not in b"".join(vars(door)["_holders"])
+    assert CI_KEY not in str(vars(ring))
+    assert CI_KEY.encode() not in b"".join(vars(ring)["_holders"])
+
+
+OURS = key_of(7)
+
+
+@pytest.mark.parametrize(
+    ("key", "is_mistyped"),
+    [
+        pytest.param(OURS, False, id="one of our form that nobody has"),
+        pytest.param(OURS[:-1] + "?", False, id="a letter that no key has"),
+        pytest.param(OURS[:20] + "x" + OURS[21:], True, id="one letter is wrong"),
+        pytest.param(OURS[:-1] + "0", True, id="the last letter is wrong"),
+        pytest.param("sk-another-0123456789", False, id="another form"),
+    ],
+)
+def test_s8_a_typo_is_told_from_a_key_that_is_gone(key, is_mistyped):
+    message = refusal(bearer(key)).message
+
+    assert "Incorrect API key provided" in message
+    assert is_mistyped is ("mistyped" in message)
+    assert key not in message
+
+
+def test_s8_a_configured_key_of_our_form_opens_whatever_its_checksum():
+    odd = OURS[:-1] + "0"
+    ring = KeyRing([KeyEntry("odd", SecretStr(odd))], Peppers([b"p" * 32]))
+    clock = Clock()
+
+    assert "odd" == Authenticator(ring, now_seconds=clock, now=clock).authenticate(bearer(odd)).name
+
+
+def test_s10_the_sixty_first_wrong_key_of_a_minute_is_429_and_right_ones_go_on():
+    clock = Clock()
+    door = authenticator(clock)
+    for number in range(60):
+        with pytest.raises(Unauthenticated):
+            door.authenticate(bearer(f"wrong-{number}-0123456789"), "192.0.2.1")
+
+    with pytest.raises(RateLimited) as caught:
+        door.authenticate(bearer("wrong-0123456789"), "192.0.2.1")
+
+    error = caught.value
+    assert (429, "address", "wrong_keys") == (error.status, error.scope, error.limit)
+    assert pytest.approx(1.0) == error.retry_after_seconds
+    assert "192.0.2.1" not in error.message
+    assert "ci" == door.authenticate(bearer(CI_KEY), "192.0.2.1").name
+    with pytest.raises(Unauthenticated):
+        door.authenticate(bearer("wrong-0123456789"), "192.0.2.2")
+    clock.advance(1)
+    with pytest.raises(Unauthenticated):
+        door.authenticate(bearer("wrong-0123456789"), "192.0.2.1")
+
+
+def test_f15_no_key_at_all_is_no_guess():
+    door = authenticator()
+    for _ in range(100):
+        with pytest.raises(Unauthenticated):
+            door.authenticate([], "192.0.2.1")
+
+    with pytest.raises(Unauthenticated):
+        door.authenticate(bearer("wrong-0123456789"), "192.0.2.1")
 
 
 # --- auth.mode: none ------------------------------------------------------------------------------------------------

@@ -75,6 +75,42 @@ def test_may_a_key_use_it(models, asked, may):
     assert may is Permissions(UPSTREAMS).may_use(Principal("k", models), asked)
 
 
+@pytest.mark.parametrize(
+    ("models", "team_models", "asked", "may"),
+    [
+        pytest.param((), (), GPT, True, id="neither has patterns"),
+        pytest.param(("gpt-*",), ("*",), GPT, True, id="both let it"),
+        pytest.param((), ("gpt-*",), GPT, True, id="the team's alone let it"),
+        pytest.param((), ("llama",), GPT, False, id="the team's alone do not"),
+        pytest.param(("gpt-*",), ("llama",), GPT, False, id="the key's let it, its team's do not"),
+        pytest.param(("llama",), ("gpt-*",), GPT, False, id="the team's let it, the key's do not"),
+        pytest.param(("fast",), ("openmind/*", "local/*"), FAST, True, id="each in its own way"),
+        pytest.param(
+            ("fast",), ("openmind/*",), FAST, False, id="a failover target is not the team's"
+        ),
+        pytest.param(
+            ("openmind/*", "local/*"), ("fast",), FAST, True, id="the route is the team's"
+        ),
+    ],
+)
+def test_s15_key_and_team_must_both_let_it(models, team_models, asked, may):
+    permissions = Permissions(UPSTREAMS)
+    caller = Principal("k", models, team_models=team_models)
+
+    assert [may, may] == [permissions.may_use(caller, asked) for _ in range(2)]
+
+
+def test_the_same_patterns_of_key_and_team_are_two_questions():
+    permissions = Permissions(UPSTREAMS)
+    callers = (
+        Principal("k", ("gpt-*",)),
+        Principal("k", team_models=("gpt-*",)),
+        Principal("k", ("gpt-*",), team_models=("x",)),
+    )
+
+    assert [True, True, False] == [permissions.may_use(caller, GPT) for caller in callers]
+
+
 def test_f17_only_a_key_for_all_resources_touches_what_others_made():
     require_all_resources(Principal("k", resources="all"))
 

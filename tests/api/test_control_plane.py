@@ -7,22 +7,22 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app.api.control_plane import ControlPlaneParts, RequestIds, add_control_plane
+from app.api.control_plane import ControlPlaneParts, Readiness, RequestIds, add_control_plane
 from app.api.gatekeeper import Gatekeeper
 
 ADMIN = "admin-0123456789"
 
 
 class Plane:
-    """A control plane alone. *is_draining* may be set."""
+    """A control plane alone. *readiness* may be set."""
 
     def __init__(self, *, is_open: bool = True) -> None:
-        self.is_draining = False
+        self.readiness: Readiness = "ok"
         self.ids = 0
         self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, title="t", version="9")
         parts = ControlPlaneParts(
             version="9.9",
-            is_draining=lambda: self.is_draining,
+            readiness=lambda: self.readiness,
             metrics_page=self._page,
             gatekeeper=Gatekeeper(is_open, None, SecretStr(ADMIN)),
             new_request_id=self._next_id,
@@ -60,9 +60,24 @@ async def test_health_says_nothing_but_its_state(path, body):
     assert (200, body) == (reply.status_code, reply.json())
 
 
+@pytest.mark.parametrize(
+    ("readiness", "status"),
+    [
+        pytest.param("degraded", 200, id="R19: the ledger cannot be written, requests are served"),
+        pytest.param("unavailable", 503, id="R19: what cannot be recorded is refused"),
+    ],
+)
+async def test_a_ledger_that_cannot_be_written_shows(readiness, status):
+    plane = Plane()
+    plane.readiness = readiness
+    reply = await plane.ask("/readyz")
+
+    assert (status, {"status": readiness}) == (reply.status_code, reply.json())
+
+
 async def test_draining_it_is_alive_and_not_ready():
     plane = Plane()
-    plane.is_draining = True
+    plane.readiness = "draining"
 
     assert (await plane.ask("/healthz")).status_code == 200
     reply = await plane.ask("/readyz")

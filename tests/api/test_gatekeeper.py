@@ -6,7 +6,7 @@ from pydantic import SecretStr
 from app.api.gatekeeper import Gatekeeper
 from app.domain.errors import Unauthenticated
 
-TOKEN, ADMIN = "metrics-0123456789", "admin-0123456789"
+TOKEN, ADMIN, VIEWER = "metrics-0123456789", "admin-0123456789", "viewer-0123456789"
 EVERYWHERE, LOOPBACK = False, True
 
 
@@ -15,6 +15,7 @@ def keeper(*, is_open: bool, secrets: str) -> Gatekeeper:
         is_open,
         SecretStr(TOKEN) if "token" in secrets else None,
         SecretStr(ADMIN) if "admin" in secrets else None,
+        SecretStr(VIEWER) if "viewer" in secrets else None,
     )
 
 
@@ -41,6 +42,9 @@ BOTH = "token and admin"
         pytest.param(EVERYWHERE, BOTH, "Bearer wrong", False, False, id="elsewhere: a wrong one"),
         pytest.param(EVERYWHERE, BOTH, f"Bearer {TOKEN}", True, False, id="the token is for metrics alone"),
         pytest.param(EVERYWHERE, BOTH, f"Bearer {ADMIN}", True, True, id="the admin key is for both"),
+        pytest.param(EVERYWHERE, "admin, viewer", f"Bearer {VIEWER}", True, True, id="both are for reading"),
+        pytest.param(EVERYWHERE, "viewer", f"Bearer {VIEWER}", True, True, id="a viewer without an admin"),
+        pytest.param(EVERYWHERE, BOTH, f"Bearer {VIEWER}", False, False, id="a viewer key nobody set"),
         pytest.param(EVERYWHERE, "token", f"Bearer {TOKEN}", True, False, id="without an admin key"),
         pytest.param(EVERYWHERE, "token", f"Bearer {ADMIN}", False, False, id="an admin key nobody set"),
         pytest.param(EVERYWHERE, "admin", f"Bearer {ADMIN}", True, True, id="without a token"),
@@ -69,7 +73,7 @@ def test_a_refusal_is_401_and_names_no_secret():
 
 def test_an_empty_secret_opens_nothing():
     """Reliability S12."""
-    found = Gatekeeper(EVERYWHERE, SecretStr(""), SecretStr(""))
+    found = Gatekeeper(EVERYWHERE, SecretStr(""), SecretStr(""), SecretStr(""))
 
     assert not may(found.check_metrics, "Bearer ")
     assert not may(found.check_documentation, "")

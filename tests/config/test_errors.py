@@ -37,7 +37,7 @@ IN_FILE = [
     ),
     pytest.param(
         LOCAL + "auth: {zzz: 1}",
-        "mindgate.yaml: auth.zzz: unknown key; known here: mode",
+        "mindgate.yaml: auth.zzz: unknown key; known here: mode, pepper, previous_peppers",
         id="a key that is like no other is told the known ones",
     ),
     pytest.param(

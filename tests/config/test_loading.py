@@ -1,6 +1,7 @@
 """What a configuration means once it is read."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -11,6 +12,7 @@ from app.domain.configuration import (
     Credential,
     RouteEntry,
     ServerOptions,
+    StorageOptions,
     StreamOptions,
     Timeouts,
     UpstreamEntry,
@@ -31,7 +33,11 @@ def test_what_is_left_out_is_the_domains_own_default(folder):
     entry = UpstreamEntry("local", "openai", base_url="http://127.0.0.1:11434/v1")
     source = str(folder / "mindgate.yaml")
 
-    assert Configuration(upstreams=(entry,), source=source) == load(folder, LOCAL)
+    storage = StorageOptions(
+        SecretStr("sqlite:///mindgate.db"), Path("mindgate.journal"), Path("mindgate.pepper")
+    )
+
+    assert Configuration(upstreams=(entry,), source=source, storage=storage) == load(folder, LOCAL)
 
 
 @pytest.mark.parametrize("text", ["server:", "server: {}", "server: {port: null}", "keys: null"])
@@ -206,7 +212,7 @@ def test_a_key_arrives(folder):
 def test_the_other_sections_arrive(folder):
     text = f"""
         server: {{host: 127.0.0.1, port: 0, max_body_mb: 1, drain_seconds: 0, metrics_token: {KEY},
-                 cors_origins: ["https://a.example", "app://obsidian.md"]}}
+                 cors_origins: ["https://a.example", "app://obsidian.md"], admin_host: "::1", admin_port: 9000}}
         timeouts: {{connect_seconds: 1, first_byte_seconds: 300}}
         streams: {{heartbeat_seconds: 1, noop_seconds: 2, max_event_kb: 3}}
         logs: {{format: console}}
@@ -221,6 +227,8 @@ def test_the_other_sections_arrive(folder):
             drain_seconds=0,
             metrics_token=found.server.metrics_token,
             cors_origins=("https://a.example", "app://obsidian.md"),
+            admin_host="::1",
+            admin_port=9000,
         )
         == found.server
     )
@@ -239,19 +247,8 @@ def test_the_other_sections_arrive(folder):
         pytest.param(
             "keys: [{name: a, key: KEY, team: t, rpm: 1, tpm: 2, concurrency: 3, budget_usd: 4,"
             " budget_tokens: 5, budget_period: day, max_tokens: 6, native: [use], labels: {a: b}}]",
-            [
-                "keys.a.team",
-                "keys.a.rpm",
-                "keys.a.tpm",
-                "keys.a.concurrency",
-                "keys.a.budget_usd",
-                "keys.a.budget_tokens",
-                "keys.a.budget_period",
-                "keys.a.max_tokens",
-                "keys.a.native",
-                "keys.a.labels",
-            ],
-            id="limits, budgets and what else a key has",
+            ["keys.a.native"],
+            id="of all that a key has, native alone",
         ),
         pytest.param("models: {a: {policy: first, deployments: [local/x]}}", [], id="in order"),
         pytest.param(
@@ -259,22 +256,26 @@ def test_the_other_sections_arrive(folder):
             ["models.a.policy", "models.a.weight"],
             id="weights",
         ),
-        pytest.param("storage: {url: 'sqlite:///mindgate.db'}", [], id="the default storage"),
-        pytest.param("storage: {url: 'sqlite:///x.db'}", ["storage.url"], id="storage"),
+        pytest.param("storage: {url: 'sqlite:///x.db'}", [], id="storage"),
         pytest.param("redis: {url: null}", [], id="no redis"),
         pytest.param("redis: {url: 'redis://127.0.0.1'}", ["redis.url"], id="redis"),
-        pytest.param("prices: {local/x: {usd_per_request: 1}}", ["prices"], id="prices"),
+        pytest.param("prices: {local/x: {usd_per_request: 1}}", [], id="prices"),
+        pytest.param(
+            "prices: {local/x: {usd_per_audio_second: 1}}",
+            ["prices.local/x.usd_per_audio_second"],
+            id="the price of what no route serves yet",
+        ),
     ],
 )
 def test_what_is_not_enforced_is_named(folder, text, names):
     assert names == list(load(folder, LOCAL + text.replace("KEY", KEY)).not_enforced)
 
 
-def test_the_viewer_key_is_not_enforced_and_the_admin_key_is(folder):
+def test_the_admin_key_and_the_viewer_key_arrive(folder):
     environment = {"MINDGATE_ADMIN_KEY": KEY, "MINDGATE_VIEWER_KEY": OTHER_KEY}
     found = load(folder, LOCAL, environment=environment)
 
-    assert ("MINDGATE_VIEWER_KEY",) == found.not_enforced
+    assert () == found.not_enforced
     assert found.admin_key
     assert found.viewer_key
     assert (KEY, OTHER_KEY) == (

@@ -116,6 +116,17 @@ def test_a_secrets_file_is_relative_to_the_configuration_file(folder):
     assert KEY == found.keys[0].key.get_secret_value()
 
 
+def test_each_secret_of_a_list_may_stand_in_a_file(folder):
+    pepper = "0123456789abcdef" * 2
+    (folder / "new").write_text(pepper)
+    (folder / "old").write_text(pepper[::-1])
+    text = LOCAL + "auth: {pepper: 'file:new', previous_peppers: ['file:old']}"
+
+    assert [pepper, pepper[::-1]] == [
+        found.get_secret_value() for found in load(folder, text).peppers
+    ]
+
+
 def test_only_a_secret_is_read_from_a_file(folder):
     text = "upstreams: {minds: {api_key: mk, user_agent: 'file:agent'}}"
 
@@ -146,6 +157,8 @@ def test_the_schemas_secrets_are_these():
     """Each of them takes file:PATH and prints as stars."""
     assert {
         "server.metrics_token",
+        "auth.pepper",
+        "auth.previous_peppers[]",
         "upstreams.NAME.api_key",
         "upstreams.NAME.headers.NAME",
         "upstreams.NAME.proxy",
@@ -167,6 +180,7 @@ def test_a_configuration_shows_no_secret(folder):
             query: {{code: "{CANARY}"}}
             proxy: "http://me:{CANARY}@proxy.example:3128"
         keys: [{{name: ci, key: "{CANARY}-gateway-key"}}]
+        auth: {{pepper: "{CANARY}-{"ab" * 16}", previous_peppers: ["{CANARY}-{"cd" * 16}"]}}
         storage: {{url: "postgresql://u:{CANARY}@127.0.0.1/db"}}
         redis: {{url: "redis://:{CANARY}@127.0.0.1"}}
     """

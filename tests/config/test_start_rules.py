@@ -20,6 +20,7 @@ WITH_KEY = f"keys: [{{name: a, key: {KEY}}}]\n"
         pytest.param("::", "keys", "", False, id="everywhere in IPv6"),
         pytest.param("192.168.1.5", "keys", "", False, id="in the house"),
         pytest.param("gateway.example", "keys", "", False, id="a name"),
+        pytest.param("::", "keys", "storage: {url: none}\n", False, id="a database less"),
         pytest.param("0.0.0.0", "none", WITH_KEY, False, id="open to everybody"),  # noqa: S104
     ],
 )
@@ -31,7 +32,7 @@ def test_the_start(folder, host, mode, keys, starts):
         assert not starts
     else:
         assert starts
-        assert bool(keys) == bool(found.keys)
+        assert ("keys:" in keys) == bool(found.keys)
 
 
 @pytest.mark.parametrize(
@@ -42,19 +43,27 @@ def test_the_start(folder, host, mode, keys, starts):
             {},
             {"server.host": "0.0.0.0"},  # noqa: S104
             "command line: server.host: others can reach this address, and there is no key;"
-            " add an entry with name and key under keys:, or set MINDGATE_KEYS;"
-            " make one with: openssl rand -hex 24",
+            " add an entry with name and key under keys:, or set MINDGATE_KEYS,"
+            " or set MINDGATE_ADMIN_KEY and make keys with it; make one with: openssl rand -hex 24",
             id="the option is named, and what to add",
         ),
         pytest.param(
-            "",
-            {"MINDGATE_SERVER__HOST": "0.0.0.0", "MINDGATE_ADMIN_KEY": KEY},  # noqa: S104
+            "storage: {url: none}",
+            {"MINDGATE_SERVER__HOST": "0.0.0.0"},  # noqa: S104
             {},
             "environment: server.host (MINDGATE_SERVER__HOST): others can reach this address, and"
             " there is no key; add an entry with name and key under keys:, or set MINDGATE_KEYS;"
-            " MINDGATE_ADMIN_KEY does not help, it cannot make keys yet;"
             " make one with: openssl rand -hex 24",
-            id="an admin key makes no keys yet",
+            id="an admin key has nowhere to keep keys",
+        ),
+        pytest.param(
+            "",
+            {"MINDGATE_SERVER__HOST": "0.0.0.0", "MINDGATE_VIEWER_KEY": KEY},  # noqa: S104
+            {},
+            "environment: server.host (MINDGATE_SERVER__HOST): others can reach this address, and"
+            " there is no key; add an entry with name and key under keys:, or set MINDGATE_KEYS,"
+            " or set MINDGATE_ADMIN_KEY and make keys with it; make one with: openssl rand -hex 24",
+            id="a viewer makes no keys",
         ),
         pytest.param(
             "auth: {mode: none}",
@@ -79,3 +88,9 @@ def test_a_refusal_says_what_to_do(folder, text, environment, overrides, line):
         load(folder, LOCAL + text, environment=environment, overrides=overrides)
 
     assert line == str(caught.value).replace(f"{folder}/", "")
+
+
+def test_who_has_the_admin_key_can_make_the_first_key(folder):
+    environment = {"MINDGATE_SERVER__HOST": "::", "MINDGATE_ADMIN_KEY": KEY}
+
+    assert () == load(folder, LOCAL, environment=environment).keys

@@ -126,8 +126,34 @@ def test_a_service_can_do_no_more_than_it_must(name):
 
 def test_the_gateway_cannot_write_and_reads_the_configuration(gateway):
     assert gateway["read_only"] is True
-    assert gateway["volumes"] == ["./config:/srv/mindgate/config:ro"]
+    assert "./config:/srv/mindgate/config:ro" in gateway["volumes"]
     assert "WORKDIR /srv/mindgate" in stages()[-1]
+
+
+def test_what_the_gateway_keeps_lies_in_its_one_volume(gateway):
+    final = stages()[-1]
+    loaded = load_configuration(
+        environment={
+            "OPENMIND_API_KEY": FILLED_IN["OPENMIND_API_KEY"],
+            "MINDGATE_STORAGE__URL": gateway["environment"]["MINDGATE_STORAGE__URL"],
+        },
+        dotenv=None,
+    )
+    kept = loaded.storage
+
+    assert kept is not None
+    assert {Path("/var/lib/mindgate")} == {kept.journal.parent, kept.pepper_file.parent}
+    assert "sqlite:////var/lib/mindgate/mindgate.db" == kept.url.get_secret_value()
+    assert "mindgate-data:/var/lib/mindgate" in gateway["volumes"]
+    assert "mindgate-data" in load("docker-compose.yml")["volumes"]
+    assert [line for line in final if line.startswith("VOLUME")] == ["VOLUME /var/lib/mindgate"]
+
+
+def test_the_image_alone_can_write_its_volume_on_a_read_only_root():
+    final = "\n".join(stages()[-1])
+
+    assert "MINDGATE_STORAGE__URL=sqlite:////var/lib/mindgate/mindgate.db" in final
+    assert "chown 65532:65532 /var/lib/mindgate" in final.partition("VOLUME")[0]
 
 
 def test_the_drain_fits_into_the_grace_period(gateway):
@@ -148,7 +174,10 @@ def test_every_variable_of_the_compose_file_is_in_the_example_and_empty_there():
         if value is None
     }
 
-    assert passed == {"FOURMINDS_API_KEY", "MINDS_API_KEY", "OPENMIND_API_KEY"}
+    assert passed == {
+        *("FOURMINDS_API_KEY", "MINDS_API_KEY", "OPENMIND_API_KEY"),
+        "MINDGATE_ADMIN_KEY",
+    }
     assert sorted(f"{name}=" for name in asked | passed) == sorted(lines)
 
 

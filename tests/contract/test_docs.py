@@ -16,32 +16,43 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 import pytest
 import typer
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from typer.core import TyperGroup
 
-from app.api.control_plane import ControlPlaneParts, add_control_plane
+from app.api.control_plane import ControlPlaneParts, Readiness, add_control_plane
 from app.api.gatekeeper import Gatekeeper
 from app.cli.main import app as command_line
 from app.config.upstream_schema import DIALECT_FIELDS, Capability
 from app.domain.errors import UpstreamAnswered, UpstreamRefusedCredential
 from app.domain.exchange import Exchange
+from app.domain.limits import Limits, Scope
 from app.domain.outcome import Outcome
+from app.domain.principal import Principal
 from app.domain.usage import Usage
+from app.limits.counters import LimitName
+from app.protocol import endpoints
 from app.protocol.endpoints import find_endpoint
 from app.proxy.attempts import reason_of
+from app.proxy.self_service import RecentFailures, SelfService, receipt_object
 from app.telemetry.exchange_line import exchange_line
 from app.telemetry.metrics import Metrics
 from app.upstreams.dialect import DIALECTS
 from app.upstreams.openmind_providers import TABLE
 from tests.contract.test_configuration_docs import load
+from tests.fakes.billing import admission_of
+from tests.fakes.clock import Clock
+from tests.storage.records import a_record
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 # Every page; those of a decision keep the words of their day, so only their links are held.
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
 DECISIONS = sorted(DOCS.glob("decisions/*.md"))
+CONTEXT: Any = None  # of a command line nobody has typed
 
 CODE = re.compile(r"`([^`\n]+)`")
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -91,29 +102,67 @@ def text_of(page: Path) -> str:
 # --- commands -------------------------------------------------------------------------------------------------------
 
 
-def test_every_command_has_its_line_with_its_options():
-    group = typer.main.get_command(command_line)
-    known = {
-        f"mindgate {name}": {option for p in command.params for option in p.opts} - {"--help"}
-        for name, command in getattr(group, "commands", {}).items()
-    }
-    stated = {
-        words(line[0])[0]: {option.split()[0] for option in words(line[1])}
-        for line in rows(section("docs/operations.md", "Start"))
-    }
+def commands() -> dict[str, set[str]]:
+    """Every command with its options; those of a group by both names."""
+    top = typer.main.get_command(command_line)
+    assert isinstance(top, TyperGroup)
+    known: dict[str, set[str]] = {}
+    for name in top.list_commands(CONTEXT):
+        found = top.get_command(CONTEXT, name)
+        below = {f"{name} {part}": one for part, one in getattr(found, "commands", {}).items()}
+        for path, command in (below or {name: found}).items():
+            options = {option for parameter in command.params for option in parameter.opts}
+            known[path] = {option for option in options if option.startswith("--")} - {"--help"}
+    return known
 
-    assert known
-    assert known == stated
+
+def options_in(text: str) -> set[str]:
+    return {word.split()[0] for word in words(text) if word.startswith("--")}
+
+
+def test_every_command_has_its_line_with_its_options():
+    stated: dict[str, set[str]] = {}
+    for command, does, *_ in rows(section("docs/operations.md", "Start")):
+        stated[words(command)[0].removeprefix("mindgate ")] = options_in(does)
+    administration = rows(section("docs/operations.md", "Commands"))
+    own = {
+        words(line[0])[0].removeprefix("mindgate "): options_in(line[2])
+        for line in administration
+        if len(line) == 3
+    }
+    for options, of in (line for line in administration if len(line) == 2):
+        for path in words(of) or own:
+            own[path] |= options_in(options)
+
+    assert own
+    assert commands() == stated | own
+
+
+def test_every_command_that_is_shown_is_there_with_the_options_it_is_given():
+    known = commands()
+    typed = re.findall(r"\bmindgate ((?:keys|teams|audit) \w+|[a-z]+)\b(.*)", shell())
+
+    assert typed
+    for path, rest in typed:
+        assert set(re.findall(r"--[a-z-]+", rest)) <= known[path], path
+
+
+def shell() -> str:
+    """All that pages show as shell."""
+    return "\n".join(
+        body for page in PAGES for kind, body in FENCE.findall(text_of(page)) if kind[:2] == "sh"
+    )
 
 
 def test_every_path_of_the_control_plane_is_named():
     app = FastAPI()
     keeper = Gatekeeper(is_open=True, metrics_token=None, admin_key=None)
-    add_control_plane(app, ControlPlaneParts("0", lambda: False, lambda: b"", keeper, lambda: ""))
+    add_control_plane(app, ControlPlaneParts("0", lambda: "ok", lambda: b"", keeper, lambda: ""))
     paths = {found.removesuffix("/{name}") for found in control_paths(app)}
     stated = words(section("docs/architecture.md", "Two planes").replace("\n", " "))
 
-    assert paths - {"/docs/start.js"} == {word for word in stated if word.startswith("/")}
+    named = {word for word in stated if word.startswith("/")}
+    assert (paths | {"/admin/v1"}) - {"/docs/start.js"} == named
 
 
 def control_paths(app: FastAPI) -> Iterator[str]:
@@ -123,6 +172,59 @@ def control_paths(app: FastAPI) -> Iterator[str]:
     for route in app.routes:
         if isinstance(route, APIRoute) and not route.path.startswith("/v1/"):
             yield route.path
+
+
+def test_every_state_of_readiness_has_its_line():
+    stated = [words(line[0])[0] for line in table("docs/operations.md", "readiness")]
+
+    assert sorted(get_args(Readiness)) == sorted(stated)
+
+
+# --- limits and self-service ----------------------------------------------------------------------------------------
+
+
+def test_every_limit_that_may_refuse_has_its_line():
+    stated = {words(line[0])[0] for line in table("docs/limits-and-budgets.md", "limits")}
+    [counted] = [line for line in table("docs/metrics.md", "metrics") if "_limited_" in line[0]]
+    limits = {*get_args(LimitName), "unpriced", "wrong_keys"}
+
+    assert limits == stated
+    assert limits <= set(words(counted[3]))
+
+
+def shape(value: Any) -> Any:
+    """The members of a JSON value, of a list those of its first one."""
+    if isinstance(value, dict):
+        return {name: shape(found) for name, found in value.items()}
+    if isinstance(value, list):
+        return [shape(found) for found in value[:1]]
+    return None
+
+
+def shown_object(kind: str) -> dict[str, Any]:
+    shown = [
+        json.loads(body) for form, body in blocks("docs/limits-and-budgets.md") if form == "json"
+    ]
+    [found] = [one for one in shown if one["object"] == kind]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_the_receipt_that_is_shown_has_its_members():
+    receipt = json.loads(msgspec.json.encode(receipt_object(a_record())))
+
+    assert shape(shown_object("exchange")) == shape(receipt)
+
+
+def test_what_a_key_sees_of_itself_is_shown_with_its_members():
+    limits = Limits(rpm=600, concurrency=20)
+    scope = Scope("key", "key_1", "ci", limits)
+    principal = Principal("ci", key_id="key_1", scopes=(scope,))
+    failures = RecentFailures()
+    failures.note(Exchange("req_1", "POST", "chat.create", 0.0, caller=principal))
+    me = SelfService(admission_of(Clock()), failures, None, None).me(principal, ["gpt-4o"])
+
+    assert shape(shown_object("me")) == shape(json.loads(me))
 
 
 # --- metrics, log and headers ---------------------------------------------------------------------------------------
@@ -191,6 +293,8 @@ def full_exchange() -> Exchange:
     }
     values |= {
         "received_at": 1.0,
+        "caller": Principal("x"),
+        "usage_source": "estimated",
         "dropped": ("x",),
         "usage": Usage(1, 1, 0),
         "outcome": Outcome.COMPLETE,
@@ -264,6 +368,18 @@ def test_each_route_of_the_matrix_is_the_one_that_asks_for_it():
 
         assert endpoint is not None
         assert endpoint.capabilities[method] == words(line[0])[0]
+
+
+def test_the_routes_that_no_upstream_serves_are_named():
+    stated = words(between("docs/upstreams.md", "own").replace("\n", " "))
+    own = {
+        f"{method} /v1/{template}": capability
+        for capability, methods, template in endpoints._ROWS
+        for method in methods.split()
+        if capability not in get_args(Capability)
+    }
+
+    assert {*own, *own.values()} == set(stated)
 
 
 def test_every_capability_of_the_configuration_is_in_the_matrix_or_said_to_be_unserved():

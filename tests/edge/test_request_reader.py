@@ -31,6 +31,7 @@ class FakeWire:
     """A connection without a socket: a reader's requests are never answered here."""
 
     is_full = is_stopping = False
+    address = "127.0.0.1"
     surroundings = Surroundings(lambda: 0.0)
     out = Outgoing(asyncio.Transport(), surroundings.outbox)
 

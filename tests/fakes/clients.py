@@ -18,6 +18,7 @@ class FakeClient:
         body: bytes = b"",
     ) -> None:
         self.method, self.path, self.query = method, path, query
+        self.address = "127.0.0.1"
         self.headers: HeaderList = headers or []
         self.named = named(self.headers)
         self.is_gone = False

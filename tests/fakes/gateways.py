@@ -3,9 +3,11 @@
 import asyncio
 import io
 import json
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from time import time  # noqa: TID251 what a composition root hands out
 from typing import Any
 
 import uvicorn
@@ -15,7 +17,8 @@ from app.domain.configuration import Configuration, KeyEntry, UpstreamEntry
 from app.edge.server import make_server
 from app.main.demo import demo_configuration
 from app.main.gateway import Gateway, build
-from app.main.serving import _listener, base_url
+from app.main.kept import Kept, kept
+from app.main.serving import base_url, listener
 from app.simulators.server import Simulators
 from app.telemetry.logs import Log, make_log
 
@@ -25,7 +28,7 @@ OTHER_KEY = "sk-test-fedcba9876543210"
 
 @dataclass(frozen=True)
 class RunningGateway:
-    """*root* has no `/v1`; *log* holds every line written so far."""
+    """*root* has no `/v1`; *log* holds every line written so far. *kept*: its ledger, where it has one."""
 
     root: str
     port: int
@@ -35,6 +38,8 @@ class RunningGateway:
     gateway_log: Log
     simulators: Simulators | None = None
     headers: dict[str, str] = field(default_factory=lambda: {"authorization": f"Bearer {KEY}"})
+    kept: Kept | None = None
+    admin_port: int | None = None
 
     @property
     def base_url(self) -> str:
@@ -55,9 +60,31 @@ async def running(
     log = io.StringIO()
     server_options = replace(configuration.server, port=0)
     configuration = replace(configuration, server=server_options, log_format="json")
-    listener = _listener(configuration)
     gateway_log = make_log("json", log)
-    gateway = build(configuration, gateway_log)
+    listening = [listener("test", "server.port", configuration.server.host, 0)]
+    if configuration.server.admin_port is not None:
+        admin = listener("test", "server.admin_port", configuration.server.admin_host, 0)
+        listening.append(admin)
+        port = admin.getsockname()[1]
+        configuration = replace(configuration, server=replace(server_options, admin_port=port))
+    async with AsyncExitStack() as stack:
+        stack.enter_context(gateway_log)
+        found = await stack.enter_async_context(kept(configuration, gateway_log, time))
+        yield await stack.enter_async_context(
+            _served(configuration, gateway_log, log, found, listening, simulators)
+        )
+
+
+@asynccontextmanager
+async def _served(
+    configuration: Configuration,
+    gateway_log: Log,
+    log: io.StringIO,
+    found: Kept | None,
+    listening: list[socket.socket],
+    simulators: Simulators | None,
+) -> AsyncIterator[RunningGateway]:
+    gateway = build(configuration, gateway_log, found)
     server = make_server(
         gateway.app,
         host=configuration.server.host,
@@ -65,23 +92,31 @@ async def running(
         in_flight=gateway.in_flight,
         drain_seconds=configuration.server.drain_seconds,
     )
-    root = base_url(listener).removesuffix("/v1")
-    with gateway_log:
-        async with asyncio.TaskGroup() as group:
-            # Without uvicorn's signal handlers: the test's own runner keeps those.
-            serving = group.create_task(server._serve([listener]))
-            while not server.started:
-                if serving.done():
-                    raise RuntimeError(f"the gateway did not start: {log.getvalue()}")
-                await asyncio.sleep(0)
-            try:
-                port = listener.getsockname()[1]
-                yield RunningGateway(root, port, gateway, server, log, gateway_log, simulators)
-            finally:
-                server.should_exit = True  # uvicorn closes the listener
-                await asyncio.wait(
-                    [serving]
-                )  # cancelled, it would leave it open, and the loop for ever
+    root = base_url(listening[0]).removesuffix("/v1")
+    async with asyncio.TaskGroup() as group:
+        # Without uvicorn's signal handlers: the test's own runner keeps those.
+        serving = group.create_task(server._serve(listening))
+        while not server.started:
+            if serving.done():
+                raise RuntimeError(f"the gateway did not start: {log.getvalue()}")
+            await asyncio.sleep(0)
+        try:
+            port = listening[0].getsockname()[1]
+            yield RunningGateway(
+                root,
+                port,
+                gateway,
+                server,
+                log,
+                gateway_log,
+                simulators,
+                kept=found,
+                admin_port=configuration.server.admin_port,
+            )
+        finally:
+            server.should_exit = True  # uvicorn closes the listeners
+            # Cancelled, it would leave them open, and the loop for ever.
+            await asyncio.wait([serving])
 
 
 def with_keys(configuration: Configuration, *keys: KeyEntry) -> Configuration:

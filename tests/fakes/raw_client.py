@@ -194,10 +194,14 @@ class RawClient(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def connected(gateway: RunningGateway) -> AsyncIterator[RawClient]:
-    """A fresh connection to *gateway*."""
+async def connected(
+    gateway: RunningGateway, address: str | None = None
+) -> AsyncIterator[RawClient]:
+    """A fresh connection to *gateway*, from *address*, one of 127.0.0.0/8."""
     loop = asyncio.get_running_loop()
-    transport, client = await loop.create_connection(RawClient, "127.0.0.1", gateway.port)
+    transport, client = await loop.create_connection(
+        RawClient, "127.0.0.1", gateway.port, local_addr=(address, 0) if address else None
+    )
     transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         yield client
@@ -205,9 +209,11 @@ async def connected(gateway: RunningGateway) -> AsyncIterator[RawClient]:
         transport.abort()
 
 
-async def ask(gateway: RunningGateway, request: bytes, *, is_head: bool = False) -> Reply:
-    """The reply to *request* on a connection of its own."""
-    async with connected(gateway) as client:
+async def ask(
+    gateway: RunningGateway, request: bytes, *, is_head: bool = False, address: str | None = None
+) -> Reply:
+    """The reply to *request* on a connection of its own, from *address*."""
+    async with connected(gateway, address) as client:
         await client.send(request)
         return await client.reply(is_head=is_head)
 

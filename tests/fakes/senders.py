@@ -147,6 +147,7 @@ class FakeSender:
 
     async def send(self, request: UpstreamRequest) -> FakeResponse:
         self.requests.append(request)
+        request.leaves()
         await asyncio.sleep(0)
         step = self._script.popleft()
         if isinstance(step, Exception):
@@ -174,6 +175,7 @@ class HangingSender(FakeSender):
     @override
     async def send(self, request: UpstreamRequest) -> FakeResponse:
         self.requests.append(request)
+        request.leaves()
         self.was_asked.set()
         try:
             await asyncio.Event().wait()

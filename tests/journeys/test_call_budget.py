@@ -13,8 +13,13 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
+from pydantic import SecretStr
 
-from tests.fakes.gateways import RunningGateway
+from app.domain.configuration import KeyEntry
+from app.domain.limits import Limits
+from app.domain.prices import Price
+from tests.fakes.gateways import KEY, RunningGateway
+from tests.fakes.ledgers import ledger_over
 from tests.fakes.raw_client import RawClient, chat, connected
 from tests.fakes.scripted_upstream import (
     ANSWER,
@@ -26,7 +31,6 @@ from tests.fakes.scripted_upstream import (
     ScriptedUpstream,
     chunked,
     entry_of,
-    gateway_over,
     scripted,
     sse_head,
     whole,
@@ -74,8 +78,15 @@ async def upstream() -> AsyncIterator[ScriptedUpstream]:
 
 
 @pytest.fixture
-async def gateway(upstream: ScriptedUpstream) -> AsyncIterator[RunningGateway]:
-    async with gateway_over(entry_of(upstream)) as one:
+async def gateway(upstream: ScriptedUpstream, tmp_path: Path) -> AsyncIterator[RunningGateway]:
+    """With everything on: a key with every limit, its team, a price, the journal and the ledger."""
+    limits = Limits(10**9, 10**9, 10**6, 10**18, 10**15, "month")
+    async with ledger_over(
+        tmp_path,
+        entry_of(upstream),
+        keys=(KeyEntry("test", SecretStr(KEY), team="team", limits=limits),),
+        prices={"scripted/*": Price(input=150_000, output=600_000)},
+    ) as one:
         yield one
 
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
-from app.domain.configuration import Configuration, ServerOptions
-from app.main.checking import UpstreamReport, check_upstreams
+from app.domain.configuration import Configuration, KeyEntry, RouteEntry, ServerOptions
+from app.domain.limits import Limits
+from app.domain.prices import Price
+from app.main.checking import UpstreamReport, check_upstreams, unpriced_targets
 from app.main.demo import demo_configuration
 from app.simulators.server import Simulators
 from tests.fakes.gateways import upstream_at
@@ -66,3 +68,22 @@ async def test_a_hanging_upstream_is_a_fault_in_time_and_holds_up_no_other(diale
 
     assert "0.5 seconds" in (found["hanging"].fault or "")
     assert [None] * 4 == [one.fault for one in found.values()][1:]
+
+
+@pytest.mark.parametrize(
+    ("limits", "unpriced"),
+    [
+        pytest.param(Limits(budget_nano=1), ("up/dear",), id="J12: a budget does not hold there"),
+        pytest.param(Limits(budget_tokens=1), (), id="tokens are counted whatever they cost"),
+        pytest.param(Limits(), (), id="no budget"),
+    ],
+)
+def test_a_target_without_a_price_is_named_where_a_budget_counts_on_it(limits, unpriced):
+    configuration = Configuration(
+        upstreams=(upstream_at("http://127.0.0.1:1/v1", name="up"),),
+        routes=(RouteEntry("fast", ("up/cheap", "up/dear")), RouteEntry("alias", ("fast",))),
+        keys=(KeyEntry("ci", SecretStr("k" * 20), limits=limits),),
+        prices={"up/cheap": Price(input=1)},
+    )
+
+    assert unpriced == unpriced_targets(configuration)

@@ -270,3 +270,24 @@ def test_the_model_may_come_last():
     body = b'{"messages":[{"content":"' + b"x" * 1_000_000 + b'"}],"model":"m"}'
 
     assert read_chat_request(body).model == "m"
+
+
+@pytest.mark.parametrize(
+    ("members", "most"),
+    [
+        pytest.param('"max_tokens":5', 5, id="the old name"),
+        pytest.param('"max_completion_tokens":7', 7, id="the new name"),
+        pytest.param('"max_tokens":5,"max_completion_tokens":7', 7, id="both: the greater one"),
+        pytest.param('"max_tokens":null', None, id="null is none"),
+        pytest.param('"temperature":1', None, id="none"),
+        pytest.param('"max_tokens":5.2', 6, id="a fraction, rounded up"),
+        pytest.param('"max_tokens":12345678901', 12345678901, id="a long one"),
+        pytest.param('"max_tokens":"5"', -1, id="D12: the upstream judges a text"),
+        pytest.param('"max_tokens":{"a":1}', -1, id="D12: and an object"),
+        pytest.param('"max_tokens":true', -1, id="D12: and a boolean"),
+    ],
+)
+def test_j11_how_much_output_a_body_asks_for(members, most):
+    chat = read_chat_request(f'{{"model":"m",{members}}}'.encode())
+
+    assert most == chat.max_tokens

@@ -518,6 +518,7 @@ def test_d17_a_chat_request_is_read_from_the_chat_body():
             choices=1,
             members=request.members,
             dropped=("web_search",),
+            max_tokens=5,
         )
         == request
     )

@@ -20,6 +20,7 @@ from app.protocol.requests import read_chat_request
 from app.proxy.attempts import Answer, Attempts
 from app.telemetry.metrics import Metrics
 from app.upstreams.chat_request import ChatOptions
+from tests.fakes.billing import billing_of
 from tests.fakes.senders import FakeResponse, FakeSender, HangingSender, answer
 from tests.fakes.upstreams import upstream_of
 
@@ -42,7 +43,7 @@ class Asking:
         now = asyncio.get_running_loop().time
         self.exchange.received_at = now()
         senders = {"one": one, "two": two}
-        self.attempts = Attempts(upstreams, senders, self.metrics, now)
+        self.attempts = Attempts(upstreams, senders, billing_of(now), self.metrics, now)
 
     async def chat(self, body: bytes = b'{"model":"fast"}') -> Answer:
         options = ChatOptions([], "req_1")

@@ -18,6 +18,7 @@ from app.proxy.live_stream import LiveStream
 from app.proxy.reply import Reply
 from app.upstreams.bodies import Opener
 from app.upstreams.deadlines import Deadlines
+from tests.fakes.billing import billing_of
 from tests.fakes.clients import FakeClient
 from tests.fakes.clock import Clock
 from tests.fakes.raw_client import eventually
@@ -49,7 +50,7 @@ class Live:
         self.live = LiveStream(
             Answer(self.response, upstream_of("openai"), limits),
             self.stream,
-            Reply(self.client, exchange, self.clock),
+            Reply(self.client, exchange, self.clock, billing_of(self.clock)),
             options=OPTIONS,
             opener=Opener(coding, limit=1 << 40, name="up"),
             now=self.clock,

@@ -16,6 +16,7 @@ from app.routing.catalogue import Catalogue
 from app.routing.finder import RouteFinder
 from app.routing.table import RoutingTable
 from app.telemetry.metrics import Metrics
+from tests.fakes.billing import billing_of
 from tests.fakes.clients import FakeClient
 from tests.fakes.senders import FakeSender, answer
 from tests.fakes.upstreams import upstream_of
@@ -41,7 +42,8 @@ async def test_an_sdk_s_stated_patience_does_not_hold_up_a_model():
     catalogue = Catalogue(upstreams.values())
     table = RoutingTable(upstreams, (), None, catalogue)
     finder = RouteFinder(table, catalogue, lambda: None)
-    attempts = NotingAttempts(upstreams, {"up": FakeSender(answer(MODEL))}, Metrics("1"), now)
+    senders = {"up": FakeSender(answer(MODEL))}
+    attempts = NotingAttempts(upstreams, senders, billing_of(now), Metrics("1"), now)
     desk = ModelDesk(
         upstreams,
         catalogue,
@@ -59,7 +61,7 @@ async def test_an_sdk_s_stated_patience_does_not_hold_up_a_model():
         None,
         Principal("k"),
         exchange,
-        Reply(client, exchange, now),
+        Reply(client, exchange, now, billing_of(now)),
     )
 
     assert await desk.describe(call, "m") == MODEL

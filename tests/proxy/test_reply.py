@@ -9,6 +9,7 @@ import pytest
 from app.domain.errors import ModelNotFound, UpstreamDisconnected, UpstreamUnreachable
 from app.domain.exchange import Exchange
 from app.proxy.reply import Reply
+from tests.fakes.billing import billing_of
 from tests.fakes.clients import FakeClient
 from tests.fakes.clock import Clock
 
@@ -19,7 +20,7 @@ class Replying:
     def __init__(self, method: str = "POST", **fields) -> None:
         self.clock, self.client = Clock(100.0), FakeClient(method)
         self.exchange = Exchange("req_1", method, "chat.create", received_at=100.0, **fields)
-        self.reply = Reply(self.client, self.exchange, self.clock)
+        self.reply = Reply(self.client, self.exchange, self.clock, billing_of(self.clock))
 
 
 ASKED: dict[str, Any] = {

@@ -11,9 +11,11 @@ from app.domain import errors
 from app.domain.errors import GatewayError
 from app.domain.exchange import Exchange
 from app.domain.outcome import Outcome
+from app.proxy.self_service import RecentFailures
 from app.proxy.settlement import Settlement, outcome_of
 from app.telemetry.logs import make_log
 from app.telemetry.metrics import Metrics
+from tests.fakes.billing import billing_of
 from tests.fakes.clock import Clock
 
 BEFORE, AFTER = False, True  # an upstream was asked
@@ -23,6 +25,10 @@ MADE: dict[type[GatewayError], GatewayError] = {
     errors.UpstreamTimeout: errors.UpstreamTimeout("m", phase="idle"),
     errors.UpstreamAnswered: errors.UpstreamAnswered("m", status=429, type="rate_limit_error"),
     errors.InternalError: errors.InternalError(),
+    errors.RateLimited: errors.RateLimited(
+        "m", type="requests", scope="key", limit="rpm", retry_after_seconds=1.0
+    ),
+    errors.QuotaExceeded: errors.QuotaExceeded("m", scope="key", limit="budget_usd"),
 }
 TREE = sorted(
     (
@@ -41,7 +47,10 @@ TABLE = {  # by name: outcome before an upstream was asked, and after
     "InvalidRequest": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
     "MethodNotAllowed": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
     "ModelNotFound": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
+    "ObjectNotFound": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
     "PermissionDenied": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
+    "QuotaExceeded": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
+    "RateLimited": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
     "RequestTimedOut": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
     "RequestTooLarge": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
     "Unauthenticated": (Outcome.REJECTED, Outcome.UPSTREAM_ERROR),
@@ -57,7 +66,8 @@ TABLE = {  # by name: outcome before an upstream was asked, and after
     "UpstreamTimeout": (Outcome.TIMEOUT, Outcome.TIMEOUT),
     "UpstreamUnreachable": (Outcome.UPSTREAM_ERROR, Outcome.UPSTREAM_ERROR),
 }
-BEFORE_ONLY = {"Overloaded": Outcome.REJECTED}  # raised where nothing was sent
+# Raised where nothing was sent.
+BEFORE_ONLY = {"Overloaded": Outcome.REJECTED, "LedgerUnavailable": Outcome.REJECTED}
 
 
 def made(kind: type[GatewayError]) -> GatewayError:
@@ -86,7 +96,14 @@ class Ended:
 
     def __init__(self) -> None:
         self.metrics, self.log, self.clock = Metrics("1"), io.StringIO(), Clock(10.0)
-        self.settlement = Settlement(self.metrics, make_log("json", self.log), self.clock)
+        self.failures = RecentFailures()
+        self.settlement = Settlement(
+            billing_of(self.clock),
+            self.failures,
+            self.metrics,
+            make_log("json", self.log),
+            self.clock,
+        )
 
     def exchange(self, **fields) -> Exchange:
         found = Exchange("req_1", "POST", "chat.create", received_at=8.0, **fields)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.domain.exchange import Exchange
 from app.domain.outcome import Outcome
+from app.domain.principal import Principal
 from app.domain.usage import Usage
 from app.telemetry.exchange_line import exchange_line, json_line
 
@@ -15,6 +16,7 @@ FIELDS = [
     *("request_id", "client_request_id", "key", "endpoint", "model", "upstream", "upstream_model"),
     *("upstream_status", "upstream_request_id", "upstream_timing", "stream", "attempts", "dropped"),
     *("status", "outcome", "phase", "error", "detail", "input_tokens", "output_tokens"),
+    *("usage_source", "cost_usd"),
     *("bytes_out", "dropped_events", "duration_seconds", "ttft_seconds"),
 ]
 TIME = "2026-11-22T06:22:16.478Z"
@@ -28,6 +30,8 @@ def full() -> Exchange:
         new = {str: f"x-{name}", bool: True, int: 7}.get(type(old))
         if new is not None and name not in ("request_id", "method", "endpoint"):
             setattr(exchange, name, new)
+    exchange.caller, exchange.usage_source = Principal("ci"), "estimated"
+    exchange.cost_nano = 2_500_000
     exchange.dropped, exchange.usage = ("store", "n"), Usage(3, 5)
     exchange.outcome, exchange.first_byte_at = Outcome.COMPLETE, 1.5
     return exchange
@@ -41,7 +45,7 @@ def test_each_field_says_what_the_exchange_holds():
     assert exchange_line(full(), now=3.25) == {
         "request_id": "req_1",
         "client_request_id": "x-client_request_id",
-        "key": "x-principal",
+        "key": "ci",
         "endpoint": "chat.create",
         "model": "x-model_requested",
         "upstream": "x-upstream",
@@ -59,6 +63,8 @@ def test_each_field_says_what_the_exchange_holds():
         "detail": "x-error_detail",
         "input_tokens": 3,
         "output_tokens": 5,
+        "usage_source": "estimated",
+        "cost_usd": 0.0025,
         "bytes_out": 7,
         "dropped_events": 7,
         "duration_seconds": 2.25,

@@ -6,8 +6,9 @@ import pytest
 
 from app.domain.exchange import Exchange
 from app.domain.outcome import Outcome
+from app.domain.principal import Principal
 from app.domain.usage import Usage
-from app.telemetry.metrics import Metrics
+from app.telemetry.metrics import Metrics, Watched
 
 LABELS = {  # architecture 5; cost and limits come with the release that has them
     "mindgate_requests_total": {"endpoint", "upstream", "model", "status", "outcome"},
@@ -17,6 +18,12 @@ LABELS = {  # architecture 5; cost and limits come with the release that has the
     "mindgate_overhead_seconds": {"endpoint"},
     "mindgate_tokens_total": {"upstream", "model", "kind"},
     "mindgate_attempts_total": {"upstream", "reason"},
+    "mindgate_cost_usd_total": {"upstream", "model", "team"},
+    "mindgate_unpriced_requests_total": {"upstream", "model"},
+    "mindgate_limited_total": {"scope", "limit"},
+    "mindgate_journal_pending": set(),
+    "mindgate_journal_dropped_total": set(),
+    "mindgate_leases_expired_total": set(),
     "mindgate_log_lines_dropped_total": set(),
     "mindgate_build_info": {"version"},
 }
@@ -33,6 +40,10 @@ def exchange(**fields) -> Exchange:
         "upstream_first_at": 2.0,
         "first_byte_at": 2.5,
         "usage": Usage(3, 5),
+        "usage_source": "upstream",
+        "is_priced": True,
+        "cost_nano": 2_500_000,
+        "caller": Principal("ci", team="research"),
     }
     return Exchange("req_1", "POST", "chat.create", 0.5, **usual | fields)
 
@@ -60,7 +71,9 @@ def test_the_names_are_architecture_5_s():
 
 @pytest.mark.parametrize("name", LABELS)
 def test_the_labels_are_architecture_5_s(name):
-    keys = [key for key in samples(after(exchange())) if key.startswith(name)]
+    metrics = after(exchange(), exchange(is_priced=False, cost_nano=0))
+    metrics.limited("key", "rpm")
+    keys = [key for key in samples(metrics) if key.startswith(name)]
     labels = {
         part.split("=")[0] for key in keys if "{" in key for part in key.split("{")[1].split(",")
     }
@@ -91,6 +104,7 @@ def test_the_labels_are_architecture_5_s(name):
         ('mindgate_overhead_seconds_sum{endpoint="chat.create"}', 1),
         ('mindgate_tokens_total{kind="input",model="m",upstream="up"}', 3),
         ('mindgate_tokens_total{kind="output",model="m",upstream="up"}', 5),
+        ('mindgate_cost_usd_total{model="m",team="research",upstream="up"}', 0.0025),
         ('mindgate_attempts_total{reason="answered",upstream="up"}', 1),
         ('mindgate_build_info{version="9.9"}', 1),
     ],
@@ -125,10 +139,16 @@ def test_s22_ten_thousand_made_up_models_make_no_series():
 
 
 def test_s27_no_key_and_no_id_in_any_label():
-    one = exchange(principal="ci-key", client_request_id="theirs", upstream_request_id="up-7")
+    one = exchange(
+        caller=Principal("ci-key", key_id="key_7"),
+        client_request_id="theirs",
+        upstream_request_id="up-7",
+    )
     page = after(one).page()
 
-    assert not [word for word in (b"ci-key", b"req_1", b"theirs", b"up-7") if word in page]
+    assert not [
+        word for word in (b"ci-key", b"key_7", b"req_1", b"theirs", b"up-7") if word in page
+    ]
 
 
 def test_an_upstream_that_counts_beyond_all_numbers_does_not_take_the_page_away():
@@ -139,7 +159,7 @@ def test_an_upstream_that_counts_beyond_all_numbers_does_not_take_the_page_away(
 
 def test_dropped_log_lines_are_asked_for_when_the_page_is():
     lines = [0]
-    metrics = Metrics("1", dropped_log_lines=lambda: lines[0])
+    metrics = Metrics("1", Watched(dropped_log_lines=lambda: lines[0]))
     lines[0] = 7
 
     assert samples(metrics)["mindgate_log_lines_dropped_total"] == "7.0"

@@ -53,7 +53,7 @@ def gauges(chance: random.Random, ours: CollectorRegistry, theirs: CollectorRegi
 
 def totals(chance: random.Random, ours: CollectorRegistry, theirs: CollectorRegistry):
     number = chance.randrange(1000)
-    Total(ours, "lost_total", "How many.", lambda: number)
+    Total(ours, CounterMetricFamily, "lost_total", "How many.", lambda: number)
     Counter("lost_total", "How many.", registry=theirs).inc(number)
 
 

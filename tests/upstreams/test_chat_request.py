@@ -437,3 +437,37 @@ def test_the_entrys_own_header_wins_over_the_clients():
 
     assert [(b"accept", b"application/json")] == [one for one in fields if one[0] == b"accept"]
     assert [(b"openai-beta", b"ours")] == [one for one in fields if one[0] == b"openai-beta"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body", "sent"),
+    [
+        pytest.param(
+            "openai", b'{"model":"m"}', b'{"max_tokens":50,"model":"m"}', id="where there is none"
+        ),
+        pytest.param(
+            "openai",
+            b'{"model":"m","max_tokens":null}',
+            b'{"model":"m","max_tokens":50}',
+            id="for a null",
+        ),
+        pytest.param(
+            "openai",
+            b'{"model":"m","max_tokens":5}',
+            b'{"model":"m","max_tokens":5}',
+            id="not else",
+        ),
+        pytest.param(
+            "minds",
+            b'{"model":"m","max_completion_tokens":null}',
+            b'{"model":"m","max_tokens":50}',
+            id="under the upstream's name",
+        ),
+    ],
+)
+def test_a_key_s_bound_is_said_to_the_upstream(dialect, body, sent):
+    """ADR 0012: else the upstream would not know of it."""
+    options = ChatOptions([], "req_1", max_tokens=50)
+    prepared = prepare_chat(upstream_of(dialect), "m", read_chat_request(body), options)
+
+    assert sent == prepared.request.body

@@ -1,0 +1,34 @@
+"""
+What a deployment costs, exactly: integers of pico-dollars, since a token may cost less than a nano-dollar.
+
+The only rounding is at the end of one exchange, half up to the nano-dollar.
+"""
+
+from typing import NamedTuple
+
+from app.domain.usage import Usage
+
+_PICO_IN_NANO = 1000
+
+
+class Price(NamedTuple):
+    """Each in pico-dollars: per token, request, second of audio, character. *cached_input* None: as input."""
+
+    input: int = 0
+    output: int = 0
+    cached_input: int | None = None
+    request: int = 0
+    audio_second: int = 0
+    character: int = 0
+
+    def cost_nano(self, usage: Usage) -> int:
+        """What one answered request with *usage* costs, in nano-dollars."""
+        cached = usage.cached_input_tokens
+        cached_price = self.input if self.cached_input is None else self.cached_input
+        pico = (
+            self.request
+            + (usage.input_tokens - cached) * self.input
+            + cached * cached_price
+            + usage.output_tokens * self.output
+        )
+        return (pico + _PICO_IN_NANO // 2) // _PICO_IN_NANO

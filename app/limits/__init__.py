@@ -1,0 +1,1 @@
+"""Admit before, settle after: requests, tokens, concurrency, budgets."""

@@ -1,0 +1,120 @@
+"""
+Counters of one process, in memory.
+
+There is no await anywhere: between the check and what it allows, nothing else runs (law 4, reliability J1).
+"""
+
+from collections.abc import Mapping
+
+from app.domain.limits import PeriodStarts, Scope, ScopeKind, Spending, Spent
+from app.limits.accounts import Account
+from app.limits.counters import GRANTED, Claim, Holding, Rate, Refusal, Verdict
+
+_NEVER_NS = 1 << 63
+
+
+class MemoryCounters:
+    """An account for each key and team that was seen; it holds what was spent, so it stays. A `Counters`."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[ScopeKind, dict[str, Account]] = {"key": {}, "team": {}}
+        self._leases: set[Claim] = set()
+        self._expired_count = 0  # since the last sweep
+        self._first_end_ns = _NEVER_NS  # no lease ends before; it may be that of one settled since
+
+    def reserve(self, claim: Claim) -> Verdict:
+        """See `Counters.reserve`."""
+        ask, now_ns = claim.ask, claim.now_ns
+        if now_ns >= self._first_end_ns:
+            self._expire(now_ns)
+        accounts = []
+        refusals: tuple[Refusal, ...] = ()
+        for scope in claim.scopes:
+            account = self._account(scope, claim.starts, now_ns)
+            accounts.append(account)
+            if account.is_limited:
+                refusals += account.objections(scope, ask, now_ns)
+        if refusals:
+            return _verdict(accounts, refusals)
+        has_rates = False
+        for account in accounts:
+            account.take(ask)
+            has_rates |= account.has_rates
+        self._leases.add(claim)
+        if claim.lease_ends_ns < self._first_end_ns:
+            self._first_end_ns = claim.lease_ends_ns
+        return _verdict(accounts) if has_rates else GRANTED
+
+    def settle(self, claim: Claim, spent: Spent, now_ns: int) -> None:
+        """See `Counters.settle`."""
+        if claim in self._leases:
+            self._leases.remove(claim)
+            for scope in claim.scopes:
+                self._accounts[scope.kind][scope.id].settle(claim, spent, now_ns)
+        else:
+            for scope in claim.scopes:
+                self._accounts[scope.kind][scope.id].settle_expired(claim, spent, now_ns)
+
+    def sweep(self, now_ns: int) -> int:
+        """See `Counters.sweep`."""
+        self._expire(now_ns)
+        count, self._expired_count = self._expired_count, 0
+        return count
+
+    def _expire(self, now_ns: int) -> None:
+        if now_ns < self._first_end_ns:
+            return
+        ended = [claim for claim in self._leases if claim.lease_ends_ns <= now_ns]
+        self._leases.difference_update(ended)
+        self._expired_count += len(ended)
+        self._first_end_ns = min((one.lease_ends_ns for one in self._leases), default=_NEVER_NS)
+        for claim in ended:
+            for scope in claim.scopes:
+                self._accounts[scope.kind][scope.id].expire(claim)
+
+    def holding(self, scope: Scope, starts: PeriodStarts, now_ns: int) -> Holding:
+        """See `Counters.holding`."""
+        self._expire(now_ns)
+        return self._account(scope, starts, now_ns).holding(now_ns)
+
+    def spending(self, scope: Scope, starts: PeriodStarts) -> Spending:
+        """See `Counters.spending`."""
+        account = self._accounts[scope.kind].get(scope.id)
+        if account is None:
+            return Spending()
+        account.turn(starts)
+        return account.spending()
+
+    def load(
+        self, spending: Mapping[tuple[ScopeKind, str], Spending], starts: PeriodStarts
+    ) -> None:
+        """See `Counters.load`."""
+        for (kind, scope_id), spent in spending.items():
+            account = self._accounts[kind].setdefault(scope_id, Account(starts))
+            account.turn(starts)
+            account.load(spent)
+
+    def _account(self, scope: Scope, starts: PeriodStarts, now_ns: int) -> Account:
+        account = self._accounts[scope.kind].get(scope.id)
+        if account is None:
+            account = self._accounts[scope.kind][scope.id] = Account(starts)
+        if account.limits is not scope.limits:
+            account.adopt(scope.limits, now_ns)
+        if account.starts is not starts:
+            account.turn(starts)
+        return account
+
+
+def _verdict(accounts: list[Account], refusals: tuple[Refusal, ...] = ()) -> Verdict:
+    requests: Rate | None = None
+    tokens: Rate | None = None
+    for account in accounts:
+        if (bucket := account.requests) is not None:
+            requests = _tighter(requests, Rate(bucket.limit, bucket.level))
+        if (bucket := account.tokens) is not None:
+            tokens = _tighter(tokens, Rate(bucket.limit, bucket.level))
+    return Verdict(refusals, requests, tokens)
+
+
+def _tighter(one: Rate | None, other: Rate) -> Rate:
+    return other if one is None or other.remaining < one.remaining else one

@@ -1,0 +1,103 @@
+"""
+What survives a restart: keys, the ledger and its journal, opened before the gateway serves and closed behind it.
+
+Opened in this order: the database, what a killed process left in the journal, this process's own journal.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from app.access.file_keys import adopt_file_keys
+from app.access.key_ring import KeyRing
+from app.access.pepper import Peppers, match_peppers, open_peppers
+from app.domain.configuration import Configuration, StorageOptions
+from app.domain.errors import ConfigurationError, LedgerUnavailable
+from app.domain.limits import PeriodStarts, ScopeKind, Spending
+from app.limits.periods import Calendar
+from app.storage.database import Database
+from app.storage.key_store import KeyStore, pepper_check
+from app.storage.record_store import RecordStore
+from app.telemetry.logs import Log
+from app.usage.journal import Journal
+from app.usage.recorder import Recorder
+from app.usage.recovery import recover
+from app.usage.segments import Series
+
+_PATIENCE_SECONDS = 10.0  # for the last records to reach the database
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """*spending*: what every key and team had spent when this was opened, in the periods of *starts*."""
+
+    keys: KeyStore
+    ring: KeyRing
+    peppers: Peppers
+    records: RecordStore
+    journal: Journal
+    recorder: Recorder
+    spending: dict[tuple[ScopeKind, str], Spending]
+    starts: PeriodStarts
+
+
+@asynccontextmanager
+async def kept(
+    configuration: Configuration, log: Log, wall_seconds: Callable[[], float]
+) -> AsyncIterator[Kept | None]:
+    """Everything open; at the end all that was settled is in the database, or in the journal for the next start.
+
+    None where `storage.url` is null. Raises ConfigurationError when something cannot be used.
+    """
+    options = configuration.storage
+    if options is None:
+        yield None
+        return
+    database = await Database.open(options.url)
+    try:
+        found = await _opened(database, options, configuration, log, wall_seconds)
+        try:
+            yield found
+        finally:
+            if not await found.recorder.finish(_PATIENCE_SECONDS):
+                log.warning("ledger was not finished; the next start does it")
+    except LedgerUnavailable as error:
+        raise ConfigurationError(f"{configuration.source}: storage.url: {error.message}") from error
+    finally:
+        await database.aclose()
+
+
+async def _opened(
+    database: Database,
+    options: StorageOptions,
+    configuration: Configuration,
+    log: Log,
+    wall_seconds: Callable[[], float],
+) -> Kept:
+    is_new = not await pepper_check(database)
+    peppers = open_peppers(configuration.peppers, options.pepper_file, may_make=is_new)
+    keys, records = KeyStore(database, peppers.seal), RecordStore(database)
+    await match_peppers(keys, peppers)
+    ring = KeyRing(configuration.keys, peppers)
+    ring.apply(await adopt_file_keys(keys, configuration.keys, wall_seconds()))
+    recovered = await recover(options.journal, records, warn=log.warning)
+    if any(recovered._replace(series=0)):
+        log.warning("journal of a killed process recovered", **recovered._asdict())
+    name = f"{int(wall_seconds() * 1000):012x}-{secrets.token_hex(4)}"
+    journal = Journal(
+        Series.begin(options.journal, name),
+        warn=log.warning,
+        fsync=configuration.usage.fsync,
+        on_failure=configuration.usage.on_journal_failure,
+    )
+    recorder = Recorder(
+        journal,
+        records,
+        warn=log.warning,
+        retention_days=configuration.usage.retention_days,
+        wall_seconds=wall_seconds,
+    )
+    starts = Calendar(wall_seconds).starts()
+    spending = await records.spending(starts)
+    return Kept(keys, ring, peppers, records, journal, recorder, spending, starts)

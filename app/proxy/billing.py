@@ -1,0 +1,316 @@
+"""
+What an exchange reserves, and what it is charged: everything about money between the key and the last byte (reliability
+J1 to J5, J11 to J14).
+
+`admit` reserves, or refuses and has consumed nothing (law 4). `attempt` writes the intent before an upstream is asked,
+`progress` how far it has come, `book` the record before the last byte leaves, and `release` gives back what was
+reserved behind it (law 3). Nothing but `admit` waits; what is booked is booked once.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Literal, Protocol
+
+import msgspec
+
+from app.domain.configuration import LimitOptions
+from app.domain.errors import InvalidRequest, QuotaExceeded
+from app.domain.exchange import Exchange
+from app.domain.ledger import Intent, Progress, UsageRecord
+from app.domain.limits import LOOK, Ask, Scope, Spent
+from app.domain.outcome import Outcome
+from app.domain.principal import Principal
+from app.domain.routes import Route
+from app.domain.texts import shown
+from app.domain.usage import Usage
+from app.limits.admission import Admission, Reservation
+from app.limits.estimates import estimate_input
+from app.protocol.requests import ChatRequest
+from app.usage.price_book import PriceBook
+
+_MOST_TOKENS = (
+    10**9
+)  # of one exchange: an upstream that counts more lies, and no database could add it up
+_CHARACTERS_PER_TOKEN = 4  # of output that nobody counted
+_LONGEST_CODE = 64
+# Ends at which an upstream may have worked on an answer that did not come, or not whole.
+_MAY_HAVE_WORKED = frozenset(
+    (Outcome.CLIENT_GONE, Outcome.TIMEOUT, Outcome.UPSTREAM_CUT, Outcome.SHUTDOWN)
+)
+_NOTHING = Usage(0, 0)
+_ONE_REQUEST = Ask(1, 0, 0, 1)
+_ENCODE = msgspec.json.Encoder().encode
+
+
+class Journal(Protocol):
+    """Where notes go that survive the process."""
+
+    def intend(self, intent: Intent) -> None:
+        """*intent* is kept. Raises LedgerUnavailable where it must be and cannot."""
+        ...
+
+    def progress(self, progress: Progress) -> None:
+        """*progress* is kept."""
+        ...
+
+    def settle(self, record: UsageRecord) -> None:
+        """*record* is kept."""
+        ...
+
+    def durable(self) -> Awaitable[None] | None:
+        """Done once all of it would survive a power cut; None where nobody waits for that."""
+        ...
+
+
+class Billing:
+    """Charges exchanges. *journal* None: nothing is kept. *now*: the clock of an exchange's times; *lease_seconds*:
+    how long a reservation lasts at most."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        prices: PriceBook,
+        journal: Journal | None,
+        options: LimitOptions,
+        *,
+        now: Callable[[], float],
+        lease_seconds: float,
+    ) -> None:
+        self._admission = admission
+        self._prices = prices
+        self._journal = journal
+        self._options = options
+        self._now = now
+        self._lease_ms = int(lease_seconds * 1000)
+
+    # --- before ---------------------------------------------------------------------------------------------------
+
+    async def admit_chat(
+        self, principal: Principal, chat: ChatRequest, route: Route, exchange: Exchange
+    ) -> None:
+        """*exchange* may go on, with the most that it should come to reserved.
+
+        Raises RateLimited, QuotaExceeded, and InvalidRequest for more output than the key may ask for.
+        """
+        output = self._output_tokens(principal, chat) * chat.choices
+        media = self._options.assumed_media_tokens
+        expected = Usage(estimate_input(chat.body, assumed_media_tokens=media), output)
+        exchange.expected = expected
+        cost_nano = 0
+        for scope in principal.scopes:
+            if scope.limits.budget_nano is not None:
+                cost_nano = self._cost(scope, route, expected)
+                break
+        ask = Ask(1, expected.input_tokens + output, cost_nano, 1)
+        reservation = await self._admission.admit(principal, ask, chat.model, exchange.request_id)
+        self._hold(exchange, reservation)
+
+    async def admit(
+        self, principal: Principal, exchange: Exchange, ask: Ask = _ONE_REQUEST
+    ) -> None:
+        """The same for one request that uses no tokens. Raises RateLimited."""
+        model, request_id = exchange.model_requested, exchange.request_id
+        self._hold(exchange, await self._admission.admit(principal, ask, model, request_id))
+
+    async def look(self, principal: Principal, exchange: Exchange) -> None:
+        """The reply of *exchange* will say where its key's limits stand; nothing is taken."""
+        await self.admit(principal, exchange, LOOK)
+
+    def _hold(self, exchange: Exchange, reservation: Reservation) -> None:
+        exchange.rate = reservation.headers
+        exchange.release = partial(self._admission.settle, reservation)
+
+    def _output_tokens(self, principal: Principal, chat: ChatRequest) -> int:
+        """The most that one choice may come to. Raises InvalidRequest (contract F28)."""
+        asked, bound = chat.max_tokens, principal.max_tokens
+        if bound is not None:
+            if asked is None:
+                return bound
+            if not 0 <= asked <= bound:
+                raise InvalidRequest(
+                    "Unsupported value: 'max_tokens' must be a number from 0 to "
+                    f"{bound}, which is the most that the key '{principal.name}' may ask for.",
+                    code="unsupported_value",
+                    param="max_tokens",
+                )
+        if asked is None or asked < 0:
+            return self._options.assumed_output_tokens
+        return asked
+
+    def _cost(self, scope: Scope, route: Route, expected: Usage) -> int:
+        """The most that any deployment of *route* would take from the budget of *scope*. Raises QuotaExceeded for one
+        without a price where the configuration refuses that (J12)."""
+        most = 0
+        for deployment in route.deployments:
+            price = self._prices.price(deployment.upstream, deployment.model)
+            if price is not None:
+                most = max(most, price.cost_nano(expected))
+            elif self._options.unpriced == "refuse":
+                raise QuotaExceeded(
+                    f"The model `{shown(deployment.model)}` has no price, and {scope.kind} {scope.name} has a budget "
+                    "in USD. Ask whoever runs this gateway to add its price.",
+                    scope=scope.kind,
+                    limit="unpriced",
+                )
+        return most
+
+    # --- while it runs --------------------------------------------------------------------------------------------
+
+    def attempt(self, exchange: Exchange) -> None:
+        """An upstream is about to be asked. Raises LedgerUnavailable."""
+        if self._journal is None:
+            return
+        if exchange.is_intended:
+            self.progress(exchange)
+            return
+        caller, expected = exchange.caller, exchange.expected or _NOTHING
+        upstream, model = exchange.upstream, exchange.model
+        price = self._prices.price(upstream, model)
+        cost_nano = price.cost_nano(Usage(expected.input_tokens, 0)) if price is not None else 0
+        self._journal.intend(
+            Intent(
+                exchange.request_id,
+                exchange.at_ms,
+                caller.key_id if caller else "",
+                caller.team_id if caller else "",
+                exchange.endpoint,
+                shown(exchange.model_requested),
+                exchange.stream,
+                expected.input_tokens,
+                expected.output_tokens,
+                cost_nano,
+                exchange.at_ms + self._lease_ms,
+                upstream,
+                shown(model),
+                exchange.label,
+                price is not None,
+            )
+        )
+        exchange.is_intended = True
+
+    def progress(self, exchange: Exchange) -> None:
+        """What *exchange* would be charged if the gateway died now is kept (J4)."""
+        if self._journal is None or exchange.is_booked:
+            return
+        usage, source = _so_far(exchange)
+        price = self._prices.price(exchange.upstream, exchange.model)
+        self._journal.progress(
+            Progress(
+                exchange.request_id,
+                exchange.upstream,
+                shown(exchange.model),
+                exchange.attempts,
+                usage.input_tokens,
+                usage.cached_input_tokens,
+                usage.output_tokens,
+                source,
+                price.cost_nano(usage) if price else 0,
+                price is not None,
+            )
+        )
+
+    # --- the end --------------------------------------------------------------------------------------------------
+
+    def book(self, exchange: Exchange) -> Awaitable[None] | None:
+        """*exchange* is charged, and its record stands in the journal. Call it before the last byte leaves; further
+        calls change nothing. What is returned, if anything, is to be awaited before that byte (J3, J5)."""
+        if exchange.is_booked:
+            return None
+        exchange.is_booked = True
+        if exchange.outcome is None:
+            exchange.outcome = Outcome.COMPLETE
+        if exchange.sent_at is not None:
+            self._charge(exchange)
+        else:
+            exchange.is_priced = True  # nothing was used (J14)
+        if self._journal is None or not exchange.is_intended:
+            return None
+        self._journal.settle(self._record(exchange))
+        return self._journal.durable()
+
+    def release(self, exchange: Exchange) -> None:
+        """What was reserved for *exchange* is free, less what it spent."""
+        release = exchange.release
+        if release is None:
+            return
+        exchange.release = None
+        usage = exchange.usage
+        was_asked = exchange.sent_at is not None and exchange.outcome is not Outcome.REJECTED
+        tokens = usage.input_tokens + usage.output_tokens if usage is not None else 0
+        release(Spent(1 if was_asked else 0, tokens, exchange.cost_nano))
+
+    def _charge(self, exchange: Exchange) -> None:
+        if exchange.usage is not None:
+            if max(exchange.usage) > _MOST_TOKENS:
+                exchange.usage = _credible(exchange.usage)
+            exchange.usage_source = "upstream"
+        else:
+            output = exchange.output
+            has_sent = output is not None and (output.usage or output.output_characters)
+            may_charge = has_sent or exchange.outcome in _MAY_HAVE_WORKED
+            if exchange.expected is None or not (
+                may_charge or exchange.outcome is Outcome.COMPLETE
+            ):
+                exchange.is_priced = True  # nothing was used, so nothing lacks a price (J14)
+                return
+            exchange.usage, exchange.usage_source = _so_far(exchange)
+        price = self._prices.price(exchange.upstream, exchange.model)
+        exchange.is_priced = price is not None
+        if price is not None:
+            exchange.cost_nano = price.cost_nano(exchange.usage)
+
+    def _record(self, exchange: Exchange) -> UsageRecord:
+        caller, usage = exchange.caller, exchange.usage or _NOTHING
+        received_at, first_at = exchange.received_at, exchange.first_byte_at
+        return UsageRecord(
+            exchange.request_id,
+            exchange.at_ms,
+            caller.key_id if caller else "",
+            caller.team_id if caller else "",
+            exchange.endpoint,
+            shown(exchange.model_requested),
+            exchange.upstream,
+            shown(exchange.model),
+            exchange.stream,
+            exchange.status,
+            str(exchange.outcome),
+            exchange.phase,
+            shown(exchange.error_code, _LONGEST_CODE),
+            exchange.attempts,
+            usage.input_tokens,
+            usage.cached_input_tokens,
+            usage.output_tokens,
+            exchange.usage_source,
+            exchange.cost_nano,
+            exchange.is_priced,
+            microseconds(self._now() - received_at),
+            None if first_at is None else microseconds(first_at - received_at),
+            _offset(exchange.sent_at, received_at),
+            _offset(exchange.upstream_first_at, received_at),
+            _ENCODE(exchange.trail).decode() if exchange.trail else "",
+            False,
+            exchange.label,
+        )
+
+
+def microseconds(seconds: float) -> int:
+    """*seconds* in whole microseconds."""
+    return int(seconds * 1e6)
+
+
+def _offset(at: float | None, received_at: float) -> int | None:
+    return None if at is None else int((at - received_at) * 1e6)
+
+
+def _credible(usage: Usage) -> Usage:
+    return Usage(*(min(count, _MOST_TOKENS) for count in usage))
+
+
+def _so_far(exchange: Exchange) -> tuple[Usage, Literal["upstream", "estimated"]]:
+    """What has been used: as the upstream counted it, else estimated from what was asked and sent."""
+    output = exchange.output
+    if output is not None and output.usage is not None:
+        return _credible(output.usage), "upstream"
+    characters = output.output_characters if output is not None else 0
+    asked = exchange.expected.input_tokens if exchange.expected is not None else 0
+    return Usage(asked, -(-characters // _CHARACTERS_PER_TOKEN)), "estimated"

@@ -1,0 +1,1 @@
+"""Rows in, domain objects out: SQLAlchemy Core on SQLite or Postgres; migrations."""

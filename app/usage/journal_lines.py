@@ -1,0 +1,152 @@
+"""
+The journal's lines: what a note looks like on disk, and how it is read back, without I/O (reliability J3).
+
+    I["01J…",1700000000000,…]1c291ca3⏎
+
+A letter for the kind, the note as a JSON array, the CRC-32 of both in eight hex digits, a newline. The first line of a
+file has the letter V and the format's version. A line that was cut is closed by `!` and a newline before the next one
+is written, so no cut line can pass for a whole one. Whatever stands in a file, reading it raises nothing: a line that
+is not whole is skipped, and counted unless it was closed as cut (then its note follows again).
+
+A later version may add fields with defaults at the end of a note: shorter arrays take the defaults, and what stands
+behind the last known field is left out. Any other change is a new version.
+"""
+
+from binascii import hexlify
+from collections.abc import Iterable
+from struct import Struct
+from typing import Any, TypeVar
+from zlib import crc32
+
+import msgspec
+
+from app.domain.ledger import Intent, Progress, UsageRecord
+
+VERSION = 1
+CLOSE_CUT = b"!\n"
+CUT = CLOSE_CUT[:1]  # what a line ends with that was cut
+INTENT, PROGRESS, SETTLEMENT = b"I", b"P", b"S"  # what a whole line begins with
+LONGEST_LINE_BYTES = 16 * 1024  # of a longer one the texts are cut
+
+Note = Intent | Progress | UsageRecord
+_Note = TypeVar("_Note", Intent, Progress, UsageRecord)
+
+_LONGEST_TEXT = 256  # characters that each text of a note keeps whose line would be too long
+_encode = msgspec.json.Encoder().encode
+_four_bytes = Struct(">I").pack
+
+
+def intent_line(intent: Intent) -> bytes:
+    """*intent* as a line, its newline included. Never raises."""
+    return _line(INTENT, intent)[0]
+
+
+def progress_line(progress: Progress) -> bytes:
+    """*progress* as a line, its newline included. Never raises."""
+    return _line(PROGRESS, progress)[0]
+
+
+def settle_line(record: UsageRecord) -> tuple[bytes, UsageRecord]:
+    """*record* as a line, its newline included, and what the line says: *record*, or that with its texts cut. Never
+    raises."""
+    return _line(SETTLEMENT, record)
+
+
+def version_line(version: int = VERSION) -> bytes:
+    """The first line of a file."""
+    body = b"V[%d]" % version
+    return b"%b%08x\n" % (body, crc32(body))
+
+
+def _line(kind: bytes, note: _Note) -> tuple[bytes, _Note]:
+    try:
+        body = kind + _encode(note)
+    except UnicodeEncodeError:  # half a surrogate pair, from an escape in somebody's JSON
+        note = _shortened(note)
+        body = kind + _encode(note)
+    if len(body) > LONGEST_LINE_BYTES:
+        note = _shortened(note)
+        body = kind + _encode(note)
+    return body + hexlify(_four_bytes(crc32(body))) + b"\n", note
+
+
+def _shortened(note: _Note) -> _Note:
+    """*note* with texts that are valid and short. The trail is JSON: cut, it would be none, so it goes whole."""
+    texts = {name: value for name, value in note._asdict().items() if isinstance(value, str)}
+    trail = texts.pop("trail", None)
+    kept: dict[str, Any] = {name: _valid(text[:_LONGEST_TEXT]) for name, text in texts.items()}
+    if trail is not None:
+        kept["trail"] = "[]" if len(trail) > LONGEST_LINE_BYTES // 8 else _valid(trail)
+    return note._replace(**kept)
+
+
+def _valid(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def id_in(line: bytes) -> str:
+    """The exchange of a whole *line*: its note's first field, ASCII without quotes or escapes. Never raises."""
+    return line[3 : line.find(b'"', 3)].decode("latin-1")
+
+
+class LineReader:
+    """Sorts out the whole lines. *unreadable* counts damaged ones; *version* is that of the file, once known."""
+
+    def __init__(self) -> None:
+        self.unreadable = 0
+        self.version = VERSION
+
+    @property
+    def is_readable(self) -> bool:
+        """False when the file was written by a later version, in a format that this one does not know."""
+        return self.version <= VERSION
+
+    def whole(self, lines: Iterable[bytes]) -> list[bytes]:
+        """Those of *lines*, which have no newline, that hold a note; in their order."""
+        found: list[bytes] = []
+        for line in lines:
+            if not line.endswith(b"%08x" % crc32(line[:-8])):
+                self.unreadable += not line.endswith(CUT)
+            elif line[:1] in _SHAPES:
+                found.append(line)
+            else:
+                self._read_version(line)
+        return found
+
+    def checked_note(self, line: bytes) -> Note | None:
+        """What *line* says, which may be damaged; None when that is not a note, which is counted."""
+        return self.note(line) if self.whole((line,)) else None
+
+    def note(self, line: bytes) -> Note | None:
+        """What a whole *line* says; None when that is not a note, which is counted."""
+        decoder, shape = _SHAPES[line[:1]]
+        try:
+            return decoder.decode(line[1:-8])
+        except msgspec.ValidationError:  # perhaps of a later version, with more fields
+            pass
+        except msgspec.DecodeError:
+            self.unreadable += 1
+            return None
+        try:
+            fields = msgspec.json.decode(line[1:-8], type=list[object])
+            return msgspec.convert(fields[: len(shape._fields)], shape)
+        except msgspec.MsgspecError:
+            self.unreadable += 1
+            return None
+
+    def _read_version(self, line: bytes) -> None:
+        if not line.startswith(b"V"):
+            self.unreadable += 1
+            return
+        try:
+            self.version = msgspec.json.decode(line[1:-8], type=tuple[int])[0]
+        except msgspec.MsgspecError:
+            self.unreadable += 1
+
+
+_Shape = type[Intent] | type[Progress] | type[UsageRecord]
+_SHAPES: dict[bytes, tuple[msgspec.json.Decoder[Note], _Shape]] = {
+    INTENT: (msgspec.json.Decoder(Intent), Intent),
+    PROGRESS: (msgspec.json.Decoder(Progress), Progress),
+    SETTLEMENT: (msgspec.json.Decoder(UsageRecord), UsageRecord),
+}

@@ -1,0 +1,55 @@
+"""A ledger in memory that keeps the contract of the real one, and fails when told."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from app.domain.errors import LedgerUnavailable
+from app.domain.ledger import UsageRecord
+
+
+class Killed(Exception):
+    """The process died at this point."""
+
+
+class MemoryRecordStore:
+    """Records by id, each kept as it came first. *spent*: nano-dollars by key, added to for new records alone.
+
+    *faults*: what the next calls of `add` do instead, in order: `refuse`: nothing is kept, and it raises
+    LedgerUnavailable · `lose_reply`: it is kept, and it raises the same · `die`, `die_after`: likewise with Killed.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[str, UsageRecord] = {}
+        self.spent: Counter[str] = Counter()
+        self.faults: list[str] = []
+        self.is_down = False
+        self.batches: list[int] = []
+
+    async def add(self, records: Sequence[UsageRecord]) -> int:
+        fault = self.faults.pop(0) if self.faults else ""
+        if self.is_down or fault == "refuse":
+            raise LedgerUnavailable("The ledger is down.")
+        if fault == "die":
+            raise Killed
+        self.batches.append(len(records))
+        new = {record.id: record for record in reversed(records) if record.id not in self.kept}
+        self.kept.update(new)
+        for record in new.values():
+            self.spent[record.key_id] += record.cost_nano
+        if fault == "lose_reply":
+            raise LedgerUnavailable("The ledger is down.")
+        if fault == "die_after":
+            raise Killed
+        return len(new)
+
+    async def record(self, record_id: str) -> UsageRecord | None:
+        return self.kept.get(record_id)
+
+    async def delete_before(self, cutoff_ms: int, *, at_most: int) -> int:
+        if self.is_down:
+            raise LedgerUnavailable("The ledger is down.")
+        oldest = sorted(self.kept)[:at_most]
+        gone = [name for name in oldest if self.kept[name].at_ms < cutoff_ms]
+        for name in gone:
+            del self.kept[name]
+        return len(gone)

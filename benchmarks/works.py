@@ -163,9 +163,9 @@ BOUNDS = (
     Bound("images", "lag_ms", 20.0, unit="ms"),
     Bound("images", "grown_mb", 4.0, unit="MB"),
     Bound("upload", "grown_mb", 4.0, unit="MB"),
-    Bound("start", "import_ratio", 2.0),
+    Bound("start", "import_ratio", 3.0),  # reliability R23, with storage on
     Bound("start", "ready_s", 1.2, unit="s"),
-    Bound("start", "idle_mb", 80.0, unit="MB"),
+    Bound("start", "idle_mb", 100.0, unit="MB"),
 )
 
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from app.access.key_format import key_of
 
+MADE_KEY_NAME = "local"
 _PURPOSE = b"mindgate: the key of a loopback gateway"
 
 

@@ -4,7 +4,7 @@ The keys that stand in the configuration, as rows of the database: limits, ledge
 The file alone says what they may do and what opens them: a row has no digest, and the next start writes it anew.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -48,7 +48,8 @@ async def adopt_file_keys(
     """All keys and teams, once the rows say what the file says: its teams are there, and who left the file is revoked.
 
     One change with one audit row, or none where nothing differs. Raises ConfigurationError for a name that a living key
-    of the admin API has, or that no key may have.
+    of the admin API has, or that no key may have, and for a key that would leave its team for one that is not there: a
+    team that was renamed meanwhile would lose it, and its limits with it.
     """
     _check(entries)
     for _ in range(_MOST_TRIES):
@@ -80,6 +81,7 @@ def _planned(snapshot: KeySnapshot, entries: Sequence[KeyEntry], now_seconds: fl
     rows = {one.key.id: one.key for one in snapshot.keys if one.key.source == "file"}
     _refuse_clashes(snapshot, entries)
     teams = {one.team.name: one.team for one in snapshot.teams if one.team.deleted_at is None}
+    _refuse_strays(rows, entries, teams)
     new_teams: list[Team] = []
     changed: list[VirtualKey] = []
     for entry in entries:
@@ -105,6 +107,22 @@ def _refuse_clashes(snapshot: KeySnapshot, entries: Iterable[KeyEntry]) -> None:
         if entry.name in made:
             raise ConfigurationError(
                 f"keys: {entry.name!r} is also the name of a key made by the admin API; rename or revoke one"
+            )
+
+
+def _refuse_strays(
+    rows: Mapping[str, VirtualKey], entries: Iterable[KeyEntry], teams: Mapping[str, Team]
+) -> None:
+    names = {team.id: team.name for team in teams.values()}
+    for entry in entries:
+        row = rows.get(file_key_id(entry.name))
+        if row is None or row.revoked_at is not None or entry.team is None or entry.team in teams:
+            continue
+        name = names.get(row.team_id or "")
+        if name is not None:
+            raise ConfigurationError(
+                f"keys.{entry.name!r}.team: there is no team {entry.team!r}, and the key is of team {name!r} so far; "
+                f"name that one, or make {entry.team!r} first"
             )
 
 

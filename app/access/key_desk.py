@@ -10,6 +10,7 @@ from dataclasses import replace
 from pydantic import SecretStr
 
 from app.access.audit_log import audited
+from app.access.derived_key import MADE_KEY_NAME
 from app.access.drafts import check_expiry, check_key_draft, require_within_team
 from app.access.ids import may_be_id, new_id
 from app.access.key_format import display_prefix, new_key
@@ -205,6 +206,12 @@ async def _changeable(key_id: str, change: Change) -> StoredKey:
 
 
 async def _refuse_taken(name: str, change: Change) -> None:
+    if name == MADE_KEY_NAME:
+        raise _invalid(
+            "name",
+            f"`{name}` is the name of the key that a gateway without keys makes for itself.",
+            code="name_taken",
+        )
     if await change.key_named(name) is not None:
         raise _invalid("name", f"There is a key `{name}` already.", code="name_taken")
 

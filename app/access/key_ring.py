@@ -72,7 +72,7 @@ class KeyRing:
         for team in snapshot.teams:
             if _is_newer(team, self._teams.get(team.team.id)):
                 self._teams[team.team.id] = team
-                self._team_scopes[team.team.id] = _team_scope(team.team)
+                self._team_scopes[team.team.id] = _team_scope(team.team, team.version)
                 changed_teams.add(team.team.id)
         for key in snapshot.keys:
             if _is_newer(key, self._keys.get(key.key.id)):
@@ -137,7 +137,8 @@ class KeyRing:
             team = self._living_team(key.team_id)
             if team is None:
                 return
-        principal = _principal_of(key, team, self._team_scopes.get(key.team_id or ""))
+        team_scope = self._team_scopes.get(key.team_id or "")
+        principal = _principal_of(key, team, team_scope, stored.version)
         for digest, ends_at in _digests(stored):
             self._holders[digest] = Holder(principal, ends_at, digest)
 
@@ -179,8 +180,10 @@ def _digests(stored: StoredKey) -> Iterator[tuple[bytes, float | None]]:
         yield stored.old_digest, until if expires_at is None else min(until, expires_at)
 
 
-def _principal_of(key: VirtualKey, team: Team | None, team_scope: Scope | None) -> Principal:
-    own = Scope("key", key.id, key.name, key.limits)
+def _principal_of(
+    key: VirtualKey, team: Team | None, team_scope: Scope | None, version: int = 0
+) -> Principal:
+    own = Scope("key", key.id, key.name, key.limits, version)
     return Principal(
         name=key.name,
         models=key.models,
@@ -201,8 +204,8 @@ def _lower(own: Limits, team: Limits | None) -> int | None:
     return team.max_tokens if own.max_tokens is None else min(own.max_tokens, team.max_tokens)
 
 
-def _team_scope(team: Team) -> Scope:
-    return Scope("team", team.id, team.name, team.limits)
+def _team_scope(team: Team, version: int = 0) -> Scope:
+    return Scope("team", team.id, team.name, team.limits, version)
 
 
 def _unlisted_team(name: str) -> Team:

@@ -42,7 +42,8 @@ class TeamDesk:
     async def change(self, team_id: str, edit: Callable[[TeamDraft], TeamDraft], by: Actor) -> Team:
         """The team as *edit* makes it of what it is now; *edit* runs while nobody else changes teams.
 
-        Its keys may be left with more than it has: they get what both allow. Raises ObjectNotFound or InvalidRequest.
+        Its keys may be left with more than it has: they get what both allow. Raises ObjectNotFound, or InvalidRequest,
+        for another name too while keys of the file are in it: the file says that name.
         """
         now = self._now()
         async with self._store.changing(by, round(now * 1000)) as change:
@@ -50,6 +51,7 @@ class TeamDesk:
             draft = edit(_draft_of(held))
             check_team_draft(draft)
             if draft.name != held.name:
+                await _refuse_named_in_file(held, change)
                 await _refuse_taken(draft.name, change)
             team = _drawn(held, draft)
             stored = await change.put_team(team)
@@ -124,6 +126,16 @@ async def _living(id_or_name: str, change: Change) -> Team:
 async def _refuse_taken(name: str, change: Change) -> None:
     if await change.team_named(name) is not None:
         raise InvalidRequest(f"There is a team `{name}` already.", code="name_taken", param="name")
+
+
+async def _refuse_named_in_file(team: Team, change: Change) -> None:
+    if await change.live_keys(team.id, source="file"):
+        raise InvalidRequest(
+            f"The team `{team.name}` has keys that stand in the gateway's configuration and name it; change them "
+            "there first.",
+            code="set_in_file",
+            param="name",
+        )
 
 
 def _unknown(id_or_name: str) -> ObjectNotFound:

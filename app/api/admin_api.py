@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.api.admin_door import AdminDoor, AdminKeys
 from app.api.admin_parts import AdminParts
+from app.api.documentation import joined
 
 
 def add_admin(app: FastAPI, parts: AdminParts, keys: AdminKeys) -> None:
@@ -60,10 +61,6 @@ def _described_too(app: FastAPI, built: _BuiltOnce) -> Callable[[], dict[str, An
 
     @cache
     def described() -> dict[str, Any]:
-        schema, added = draw(), built.app().openapi()
-        parts = schema.setdefault("components", {})
-        for kind, named in added["components"].items():
-            parts[kind] = {**parts.get(kind, {}), **named}
-        return {**schema, "paths": {**schema["paths"], **added["paths"]}}
+        return joined(draw(), built.app().openapi())
 
     return described

@@ -6,15 +6,25 @@ No key of another kind opens it, and it is never open to all, not on a loopback 
 """
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from math import ceil
+from time import monotonic
 from typing import Literal
 
 from pydantic import SecretStr
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.domain.errors import GatewayError, PermissionDenied, Unauthenticated
+from app.access.wrong_keys import WrongKeys
+from app.domain.errors import (
+    ClientError,
+    GatewayError,
+    PermissionDenied,
+    RateLimited,
+    Unauthenticated,
+)
 from app.domain.keys import Actor
 from app.protocol.errors import error_body, error_headers
 
@@ -27,6 +37,10 @@ _NO_KEY = (
     "(i.e. Authorization: Bearer YOUR_KEY)."
 )
 _WRONG_KEY = "This key does not open the admin API. Ask whoever runs this gateway."
+_TOO_MANY_WRONG = (
+    "Too many requests with a wrong admin key came from your address. Check the key, then try again in {seconds}s; "
+    "requests with a right key go on."
+)
 _READS_ONLY = "You have insufficient permissions for this operation. The viewer key may only read."
 
 
@@ -78,14 +92,16 @@ def actor_of(scope: Scope) -> Actor:
 
 
 class AdminDoor:
-    """ASGI in front of *app*: 401 without an admin's or viewer's key, 403 for a viewer who would change something.
+    """ASGI in front of *app*: 401 without an admin's or viewer's key, 403 for a viewer who would change something, 429
+    for a wrong key from an address that sent too many (S10). *now*: seconds on a clock that never goes back.
 
     No reply of the admin API is kept by a browser or proxy: it may hold a key.
     """
 
-    def __init__(self, app: ASGIApp, keys: AdminKeys) -> None:
+    def __init__(self, app: ASGIApp, keys: AdminKeys, now: Callable[[], float] = monotonic) -> None:
         self._app = app
         self._keys = keys
+        self._wrong_keys = WrongKeys(now)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -97,15 +113,30 @@ class AdminDoor:
                 headers["x-content-type-options"] = "nosniff"
             await send(message)
 
+        address = scope["client"][0] if scope.get("client") else ""
         try:
-            role = self._keys.role(Headers(scope=scope).get("authorization", ""))
+            role = self._role(Headers(scope=scope).get("authorization", ""), address)
             if role == "viewer" and scope["method"] not in _READING:
                 raise PermissionDenied(_READS_ONLY)
-        except (Unauthenticated, PermissionDenied) as error:
+        except ClientError as error:
             await _refuse(error, send_unkept)
             return
-        address = scope["client"][0] if scope.get("client") else ""
         await self._app(seen_as(scope, Actor(role, address)), receive, send_unkept)
+
+    def _role(self, authorization: str, address: str) -> Role:
+        try:
+            return self._keys.role(authorization)
+        except Unauthenticated:
+            wait_seconds = self._wrong_keys.failed(address) if bearer_token(authorization) else None
+            if wait_seconds is None:
+                raise
+            raise RateLimited(
+                _TOO_MANY_WRONG.format(seconds=ceil(wait_seconds)),
+                type="requests",
+                scope="address",
+                limit="wrong_keys",
+                retry_after_seconds=wait_seconds,
+            ) from None
 
 
 async def _refuse(error: GatewayError, send: Send) -> None:

@@ -86,6 +86,15 @@ def add_documentation(app: FastAPI, gatekeeper: Gatekeeper) -> None:
         return shown(request, json.dumps(app.openapi()), "application/json")
 
 
+def joined(schema: dict[str, Any], added: dict[str, Any]) -> dict[str, Any]:
+    """*schema* with the paths and components of *added*."""
+    components = dict(schema.get("components", {}))
+    for kind, named in added.get("components", {}).items():
+        components[kind] = {**components.get(kind, {}), **named}
+    paths = {**schema["paths"], **added["paths"]}
+    return {**schema, "paths": paths, "components": components}
+
+
 def _described_once(app: FastAPI) -> Callable[[], dict[str, Any]]:
     """The schema of *app* with the data plane's routes, which are drawn when somebody asks: a start needs none."""
     draw = app.openapi
@@ -94,7 +103,9 @@ def _described_once(app: FastAPI) -> Callable[[], dict[str, Any]]:
     def described() -> dict[str, Any]:
         from app.api import openai_surface  # noqa: PLC0415 serving does not need its models
 
-        app.include_router(openai_surface.router)
-        return draw()
+        # On an application of their own, which answers nobody: they are to be shown, never served.
+        surface = FastAPI()
+        surface.include_router(openai_surface.router)
+        return joined(draw(), surface.openapi())
 
     return described

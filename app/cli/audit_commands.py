@@ -74,17 +74,29 @@ def _columns(now: float) -> list[Column]:
 
 
 def changed(row: Row) -> str:
-    """What is different after: `rpm 60 → 600`; for what is new or gone, its name."""
+    """What is different after: `rpm 60 → 600`; for what is new, gone or taken over from the configuration, its name."""
     before, after = row.get("before"), row.get("after")
     if not isinstance(before, dict) or not isinstance(after, dict):
         only = after if isinstance(after, dict) else before
         return str(only.get("name", "")) if isinstance(only, dict) else ""
+    if isinstance(after.get("keys"), list):
+        return _adopted(after)
     was, became = _shown(before), _shown(after)
     return ", ".join(
         f"{name} {was.get(name, '-')} → {became.get(name, '-')}"
         for name in dict.fromkeys([*was, *became])
         if was.get(name) != became.get(name)
     )
+
+
+def _adopted(after: Row) -> str:
+    """What a start took over from the configuration: `keys ci, ops; teams research`."""
+    named = {
+        kind: ", ".join(str(one.get("name", "")) for one in found if isinstance(one, dict))
+        for kind, found in after.items()
+        if isinstance(found, list)
+    }
+    return "; ".join(f"{kind} {names}" for kind, names in named.items() if names)
 
 
 def _shown(fields: Row) -> dict[str, str]:
@@ -101,4 +113,6 @@ def _field(name: str, value: Any) -> tuple[str, str]:
         return name, "-"
     if name.endswith(("_at", "_until")) and isinstance(value, int | Decimal):
         return name, moments.absolute(float(value))
-    return name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return name, value if isinstance(value, str) else json.dumps(
+        value, ensure_ascii=False, default=str
+    )

@@ -30,12 +30,18 @@ class Output(Protocol):
         """For an estimate where the upstream counts nothing."""
         ...
 
+    @property
+    def counted_characters(self) -> int:
+        """How many of them had come when the upstream counted last."""
+        ...
+
 
 @dataclass(slots=True)
 class Exchange:
     """Written by one task only. *endpoint* is a capability, *model* the name sent upstream, *label* its metric name.
 
-    *at_ms*: when the request came, in milliseconds since 1970. *expected*: the tokens it was admitted with. *release*
+    *at_ms*: when the request came, in milliseconds since 1970. *provider*: which of the
+    upstream's own serves it, "" where it has none. *expected*: the tokens it was admitted with. *release*
     gives back what was reserved, once it is known what was spent; None where nothing is reserved. *output*: the answer,
     as far as it has come. *trail*: the attempts that failed, as in `UsageRecord`. *is_intended*, *is_booked*: its notes
     stand in the journal.
@@ -68,6 +74,7 @@ class Exchange:
     phase: str = ""
     error_code: str = ""
     error_detail: str = ""
+    provider: str = ""
     at_ms: int = 0
     expected: Usage | None = None
     release: Callable[[Spent], None] | None = None

@@ -32,12 +32,14 @@ NO_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose limits they are: a key's own, or its team's. *id* is what counters and ledger know it by."""
+    """Whose limits they are: a key's own, or its team's. *id* is what counters and ledger know it by. *version*: of two
+    with one id, the lower one is out of date; those of one version are as good as each other."""
 
     kind: ScopeKind
     id: str
     name: str
     limits: Limits = NO_LIMITS
+    version: int = 0
 
 
 class Ask(NamedTuple):

@@ -2,56 +2,92 @@
 All that is counted for one key or one team.
 """
 
+from dataclasses import replace
+
 from app.domain.limits import NO_LIMITS, Ask, Limits, Period, PeriodStarts, Scope, Spending, Spent
 from app.limits.buckets import Bucket
-from app.limits.counters import MINUTE_NS, Claim, Holding, LimitName, Refusal
-from app.limits.tallies import Tally
+from app.limits.counters import MINUTE_NS, Claim, Holding, LimitName, Rate, Refusal
+from app.limits.tallies import Tally, Which
 
 _SLOT_WAIT_NS = 1_000_000_000  # when a slot becomes free is not known (contract F39)
 
 
 class Account:
     """*in_flight*: slots taken. *cost* and *volume*: nano-dollars and tokens, counted whether they are limited or not,
-    in the periods of *starts*. *requests*, *tokens*: None where *limits* has none a minute."""
+    in the periods of *starts*. *last_starts*: for each of them, when the one began that ran before it here.
+    *requests*, *tokens*: None where *limits*, which are of *version*, have none a minute; the `kept_` ones are there
+    since there first was one, as it may come back."""
 
     __slots__ = (
         "cost",
         "has_rates",
         "in_flight",
         "is_limited",
+        "kept_requests",
+        "kept_tokens",
+        "last_starts",
         "limits",
         "requests",
         "starts",
         "tokens",
+        "version",
         "volume",
     )
 
     def __init__(self, starts: PeriodStarts) -> None:
         self.starts = starts
+        self.last_starts = _NEVER
         self.limits: Limits = NO_LIMITS
+        self.version = 0
         self.is_limited = False
         self.has_rates = False
         self.requests: Bucket | None = None
         self.tokens: Bucket | None = None
+        self.kept_requests: Bucket | None = None
+        self.kept_tokens: Bucket | None = None
         self.in_flight = 0
         self.cost = Tally()
         self.volume = Tally()
 
-    def adopt(self, limits: Limits, now_ns: int) -> None:
-        """*limits* hold from *now_ns* on; what is used of them stays used."""
-        self.requests = _changed(self.requests, limits.rpm, now_ns)
-        self.tokens = _changed(self.tokens, limits.tpm, now_ns)
+    def adopt(self, limits: Limits, version: int, now_ns: int) -> None:
+        """*limits* hold from *now_ns* on; what is used of them stays used, also of one that was away for a while."""
+        if limits.rpm is not None:
+            self.kept_requests = _changed(self.requests, self.kept_requests, limits.rpm, now_ns)
+        if limits.tpm is not None:
+            self.kept_tokens = _changed(self.tokens, self.kept_tokens, limits.tpm, now_ns)
+        self.requests = None if limits.rpm is None else self.kept_requests
+        self.tokens = None if limits.tpm is None else self.kept_tokens
         self.has_rates = limits.rpm is not None or limits.tpm is not None
         others = (limits.concurrency, limits.budget_nano, limits.budget_tokens)
         self.is_limited = self.has_rates or any(limit is not None for limit in others)
         self.limits = limits
+        self.version = version
 
     def turn(self, starts: PeriodStarts) -> None:
-        """The periods of *starts* run; reservations stay in the period they were made in (reliability J10)."""
+        """The periods of *starts* run; reservations stay in the period they were made in (reliability J10).
+
+        One that ran just before is what it was: the clock was set back (R21), or a request came in before midnight.
+        """
         if starts != self.starts:
-            self.cost.turn(self.starts, starts)
-            self.volume.turn(self.starts, starts)
+            which = self._which(starts)
+            self.cost.turn(which)
+            self.volume.turn(which)
+            known = zip(starts, self.starts, self.last_starts, strict=True)
+            self.last_starts = PeriodStarts(
+                *(last if one == now else now for one, now, last in known)
+            )
         self.starts = starts
+
+    def _which(self, starts: PeriodStarts) -> tuple[Which, ...]:
+        """For the day, week and month of *starts*, and for all time: whether it runs, ran last, or neither."""
+        known = zip(starts, self.starts, self.last_starts, strict=True)
+        return (
+            *(
+                "running" if one == now else "last" if one == last else "other"
+                for one, now, last in known
+            ),
+            "running",
+        )
 
     def objections(self, scope: Scope, ask: Ask, now_ns: int) -> tuple[Refusal, ...]:
         """The limits of *scope* that *ask* would exceed. A limit of which it asks nothing cannot refuse it."""
@@ -74,6 +110,8 @@ class Account:
 
     def _over_budget(self, scope: Scope, ask: Ask) -> tuple[Refusal, ...]:
         limits = self.limits
+        if limits is not scope.limits:  # those of *scope* are out of date
+            scope = replace(scope, limits=limits)
         period = limits.budget_period
         found: tuple[Refusal, ...] = ()
         if (budget := limits.budget_nano) is not None:
@@ -131,8 +169,9 @@ class Account:
             volume.spent += tokens
             volume.held += tokens - ask.tokens
         else:
-            cost.settle_older(ask.cost_nano, spent.cost_nano, then, now)
-            volume.settle_older(ask.tokens, spent.tokens, then, now)
+            which = self._which(then)
+            cost.settle_elsewhere(ask.cost_nano, spent.cost_nano, which)
+            volume.settle_elsewhere(ask.tokens, spent.tokens, which)
 
     def _correct_rates(self, claim: Claim, spent: Spent, now_ns: int) -> None:
         difference = spent.requests - claim.ask.requests
@@ -142,17 +181,14 @@ class Account:
         if difference and self.tokens is not None:
             self.tokens.correct(difference, claim.now_ns, now_ns)
 
-    def holding(self, now_ns: int) -> Holding:
-        """Where all of it stands against the limits."""
-        for bucket in (self.requests, self.tokens):
-            if bucket is not None:
-                bucket.leak(now_ns)
-        period = self.limits.budget_period
+    def holding(self, limits: Limits, now_ns: int) -> Holding:
+        """Where all of it would stand against *limits*; those that hold go on to."""
+        period = limits.budget_period
         spent_nano = self.cost.spent_in(period)
         spent_tokens = self.volume.spent_in(period)
         return Holding(
-            requests=None if self.requests is None else self.requests.rate(),
-            tokens=None if self.tokens is None else self.tokens.rate(),
+            requests=_rate_under(self.kept_requests, limits.rpm, now_ns),
+            tokens=_rate_under(self.kept_tokens, limits.tpm, now_ns),
             in_flight=self.in_flight,
             spent_nano=spent_nano,
             reserved_nano=self.cost.held_in(period) - spent_nano,
@@ -171,21 +207,29 @@ class Account:
 
     def load(self, spending: Spending) -> None:
         """*spending* was spent, whatever was counted before."""
+        self.last_starts = _NEVER
         self.cost.load(*(cost for cost, _ in spending))
         self.volume.load(*(tokens for _, tokens in spending))
 
 
 _NOTHING_ASKED = Ask()
 _NOTHING_SPENT = Spent(0, 0, 0)
+_NEVER = PeriodStarts(-1, -1, -1)  # no period begins then
 
 
-def _changed(bucket: Bucket | None, limit: int | None, now_ns: int) -> Bucket | None:
+def _changed(active: Bucket | None, kept: Bucket | None, limit: int, now_ns: int) -> Bucket:
+    if kept is None:
+        return Bucket(limit, now_ns)
+    kept.change(limit, now_ns)
+    if active is None:  # what was claimed while there was no limit gives nothing back
+        kept.emptied_ns = now_ns
+    return kept
+
+
+def _rate_under(bucket: Bucket | None, limit: int | None, now_ns: int) -> Rate | None:
     if limit is None:
         return None
-    if bucket is None:
-        return Bucket(limit, now_ns)
-    bucket.change(limit, now_ns)
-    return bucket
+    return Rate(limit, 0 if bucket is None else bucket.level_under(limit, now_ns))
 
 
 def _too_fast(scope: Scope, limit: LimitName, bucket: Bucket, requested: int) -> Refusal:

@@ -62,14 +62,24 @@ class Admission:
         self._calendar = Calendar(wall_seconds)
         self._lease_ns = int(lease_seconds * _NS)
 
-    async def admit(self, principal: Principal, ask: Ask, model: str, lease_id: str) -> Reservation:
+    async def admit(
+        self,
+        principal: Principal,
+        ask: Ask,
+        model: str,
+        lease_id: str,
+        at_ms: int | None = None,
+    ) -> Reservation:
         """*ask* is reserved in all scopes of *principal*; the reservation is owed one `settle`.
 
-        *model*: as the client wrote it, for the message. *lease_id*: unique for ever. Raises RateLimited or
-        QuotaExceeded, having consumed nothing (contract F36 to F40).
+        *model*: as the client wrote it, for the message. *lease_id*: unique for ever. *at_ms*: when the request came
+        in, milliseconds since 1970, by which the ledger too counts it in its day; None: now. Of what *ask* has below
+        nought it asks nothing. Raises RateLimited or QuotaExceeded, having consumed nothing (contract F36 to F40).
         """
+        if ask.tokens < 0 or ask.cost_nano < 0:
+            ask = Ask(*(max(0, amount) for amount in ask))
         now_ns = int(self._now() * _NS)
-        starts = self._calendar.starts()
+        starts = self._calendar.starts(at_ms)
         claim = Claim(lease_id, principal.scopes, ask, starts, now_ns, now_ns + self._lease_ns)
         verdict = self._counters.reserve(claim)
         if not isinstance(verdict, Verdict):  # counters elsewhere

@@ -9,7 +9,8 @@ from app.limits.counters import MINUTE_NS, Rate
 
 
 class Bucket:
-    """*level*: what is used, of *full*. *emptied_ns*: when it was last seen empty; at first that is its beginning."""
+    """*level*: what is used, of *full*. *emptied_ns*: when it was last seen empty; at first that is its beginning, and
+    what was claimed before took nothing out of it."""
 
     __slots__ = ("at_ns", "emptied_ns", "full", "level", "limit")
 
@@ -34,10 +35,22 @@ class Bucket:
         return self.level
 
     def change(self, limit: int, now_ns: int) -> None:
-        """What is used stays used, at most all of it: else a limit of a million lowered to ten shuts for months."""
-        self.level = min(self.leak(now_ns), limit * MINUTE_NS)
+        """What is used stays used, as far as `level_under` says."""
+        self.level = self.level_under(limit, now_ns)
         self.limit = limit
         self.full = limit * MINUTE_NS
+
+    def level_under(self, limit: int, now_ns: int) -> int:
+        """The level at *now_ns* if *limit* held from then on.
+
+        A lower limit makes nobody wait longer than he had to, or than a minute: else a limit of a million lowered to
+        ten would shut for months. Nor is a debt forgiven by a change.
+        """
+        level = self.leak(now_ns)
+        if limit == self.limit:
+            return level
+        as_long = level * limit // self.limit if self.limit else 0
+        return min(level, max(limit * MINUTE_NS, as_long))
 
     def correct(self, difference: int, claimed_ns: int, now_ns: int) -> None:
         """A claim of *claimed_ns* came to *difference* more than it took, or less where that is negative.

@@ -110,7 +110,8 @@ class Counters(Protocol):
         """What ended leases held is free again; how many ended since the last sweep (J8)."""
 
     def holding(self, scope: Scope, starts: PeriodStarts, now_ns: int) -> Holding:
-        """Where *scope* stands against its limits."""
+        """Where *scope* stands against the limits that it names. To look changes nothing: other limits of it that hold
+        go on to."""
 
     def spending(self, scope: Scope, starts: PeriodStarts) -> Spending:
         """What *scope* has spent in the periods of *starts*."""

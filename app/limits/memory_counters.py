@@ -75,7 +75,9 @@ class MemoryCounters:
     def holding(self, scope: Scope, starts: PeriodStarts, now_ns: int) -> Holding:
         """See `Counters.holding`."""
         self._expire(now_ns)
-        return self._account(scope, starts, now_ns).holding(now_ns)
+        account = self._accounts[scope.kind].get(scope.id) or Account(starts)
+        account.turn(starts)
+        return account.holding(scope.limits, now_ns)
 
     def spending(self, scope: Scope, starts: PeriodStarts) -> Spending:
         """See `Counters.spending`."""
@@ -98,8 +100,9 @@ class MemoryCounters:
         account = self._accounts[scope.kind].get(scope.id)
         if account is None:
             account = self._accounts[scope.kind][scope.id] = Account(starts)
-        if account.limits is not scope.limits:
-            account.adopt(scope.limits, now_ns)
+        # Whoever was authenticated before a change of the limits does not undo it.
+        if account.limits is not scope.limits and scope.version >= account.version:
+            account.adopt(scope.limits, scope.version, now_ns)
         if account.starts is not starts:
             account.turn(starts)
         return account

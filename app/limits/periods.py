@@ -11,9 +11,6 @@ _DAY_MS = 86_400_000
 _DAYS_TO_MONDAY = 3  # 1 January 1970 was a Thursday
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# A clock set back by so much across midnight does not bring the old day back (reliability R21).
-_TOLERATED_STEP_MS = 2 * 3_600_000
-
 
 def period_starts(wall_ms: int) -> PeriodStarts:
     """When the day, the week and the month began that *wall_ms* lies in."""
@@ -40,22 +37,24 @@ def next_start_ms(period: Period, starts: PeriodStarts) -> int | None:
 
 
 class Calendar:
-    """Says which periods it is, working them out once a day."""
+    """Says which periods a moment lies in, working them out once a day. It knows the last two days that were asked
+    for: around midnight requests come of both."""
 
     def __init__(self, wall_seconds: Callable[[], float]) -> None:
         self._wall_seconds = wall_seconds
-        self._from_ms = 0
-        self._until_ms = 0
-        self._starts = PeriodStarts(0, 0, 0)
+        self._starts = self._other = period_starts(0)
+        self._from_ms, self._until_ms = 0, _DAY_MS
 
-    def starts(self) -> PeriodStarts:
-        """The periods of now: the same object until one of them ends."""
-        wall_ms = self._wall_seconds() * 1000
+    def starts(self, at_ms: int | None = None) -> PeriodStarts:
+        """The periods of *at_ms*, milliseconds since 1970, or of now: for each day the same object."""
+        wall_ms = int(self._wall_seconds() * 1000) if at_ms is None else at_ms
         if not self._from_ms <= wall_ms < self._until_ms:
-            self._turn(int(wall_ms))
+            self._turn(wall_ms)
         return self._starts
 
     def _turn(self, wall_ms: int) -> None:
-        self._starts = starts = period_starts(wall_ms)
-        self._from_ms = starts.day_ms - _TOLERATED_STEP_MS
-        self._until_ms = starts.day_ms + _DAY_MS
+        self._starts, self._other = self._other, self._starts
+        if not self._starts.day_ms <= wall_ms < self._starts.day_ms + _DAY_MS:
+            self._starts = period_starts(wall_ms)
+        self._from_ms = self._starts.day_ms
+        self._until_ms = self._from_ms + _DAY_MS

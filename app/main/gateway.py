@@ -5,7 +5,7 @@ Nothing happens at import and nothing here is global: two gateways in one proces
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +30,7 @@ from app.main.admin import admin_plane
 from app.main.application import Application, Lifespan, make_application
 from app.main.kept import Kept
 from app.main.senders import make_sender
+from app.main.supervision import run_for_ever
 from app.proxy.attempts import Attempts
 from app.proxy.billing import Billing
 from app.proxy.in_flight import InFlight
@@ -50,6 +51,7 @@ from app.usage.price_book import PriceBook
 from app.wire.connecting import system_trust
 
 VERSION = version("mindgate")
+_Run = Callable[[], Coroutine[None, None, None]]
 _LEASE_GRACE_SECONDS = 60.0  # beyond the longest exchange (reliability J1)
 
 
@@ -115,12 +117,15 @@ def build(
         settlement=Settlement(money.billing, failures, metrics, log, now),
         in_flight=in_flight,
     )
-    beside = [refresher.run, money.sweeper.run]
+    beside: dict[str, _Run] = {"refresher": refresher.run, "sweeper": money.sweeper.run}
     if kept is not None:
-        beside += [kept.recorder.run, partial(kept.ring.watch, kept.keys, log.warning)]
+        beside["recorder"] = kept.recorder.run
+        beside["keys"] = partial(kept.ring.watch, kept.keys, log.warning)
+    if configuration.auth_mode == "none" and configuration.admin_key is not None:
+        log.warning("auth.mode is none: keys and their limits are not asked for")
     pipeline = Pipeline(steps, now=now, wall_seconds=wall_seconds, log=log)
     planes = _Planes(configuration, kept, money, metrics, in_flight)
-    app = planes.joined(pipeline, partial(_lifetime, senders, beside))
+    app = planes.joined(pipeline, partial(_lifetime, senders, beside, log))
     return Gateway(app, in_flight)
 
 
@@ -149,6 +154,7 @@ def _money(
         admission.load(kept.spending, kept.starts)
     prices = PriceBook(configuration.prices)
     billing = Billing(
+        upstreams,
         admission,
         prices,
         kept.journal if kept else None,
@@ -203,7 +209,8 @@ class _Planes:
 @asynccontextmanager
 async def _lifetime(
     senders: Mapping[str, Sender],
-    beside: Sequence[Callable[[], Coroutine[None, None, None]]],
+    beside: Mapping[str, _Run],
+    log: Log,
     _: object,
 ) -> AsyncIterator[None]:
     """What runs beside the exchanges, and what is closed behind the last one."""
@@ -211,7 +218,9 @@ async def _lifetime(
         for sender in senders.values():
             stack.push_async_callback(sender.aclose)
         async with asyncio.TaskGroup() as group:
-            running = [group.create_task(run()) for run in beside]
+            running = [
+                group.create_task(run_for_ever(name, run, log)) for name, run in beside.items()
+            ]
             yield
             for one in running:
                 one.cancel()

@@ -1,22 +1,24 @@
 """Serving until a signal says stop: the socket, the server, and what a person is told at the start."""
 
+import asyncio
 import gc
 import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from time import time as wall_seconds  # noqa: TID251 the composition root hands the clocks out
 
 from pydantic import SecretStr
 
-from app.access.derived_key import derived_key
+from app.access.derived_key import MADE_KEY_NAME, derived_key
 from app.domain.addresses import is_loopback
 from app.domain.configuration import Configuration, KeyEntry
 from app.domain.errors import ConfigurationError
 from app.edge.server import make_server
 from app.main.gateway import build
 from app.main.kept import kept
+from app.main.supervision import loop_errors
 from app.telemetry.logs import make_log
 
 _BACKLOG = 2048
@@ -46,11 +48,13 @@ async def serve(configuration: Configuration, announce: Announce) -> None:
     """Serves until SIGTERM or SIGINT, then drains. Raises ConfigurationError when the address cannot be taken."""
     key = made_key(configuration)
     if key is not None:
-        configuration = replace(configuration, keys=(KeyEntry("local", key),))
-    options = configuration.server
+        configuration = replace(configuration, keys=(KeyEntry(MADE_KEY_NAME, key),))
     async with AsyncExitStack() as stack:
-        listeners = [stack.enter_context(one) for one in _listeners(configuration)]
+        listeners = [stack.enter_context(one) for one in listeners_of(configuration)]
+        configuration = as_bound(configuration, listeners)
+        options = configuration.server
         log = stack.enter_context(make_log(configuration.log_format))
+        asyncio.get_running_loop().set_exception_handler(loop_errors(log))
         found = await stack.enter_async_context(kept(configuration, log, wall_seconds))
         gateway = build(configuration, log, found)
         server = make_server(
@@ -81,14 +85,32 @@ def base_url(listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
 
 
-def _listeners(configuration: Configuration) -> Iterator[socket.socket]:
-    """The data plane's, and the control plane's where it has its own."""
-    server = configuration.server
-    yield listener(configuration.source, "server.port", server.host, server.port)
+def listeners_of(configuration: Configuration) -> Iterator[socket.socket]:
+    """The data plane's, and the control plane's where it has its own, with another port number."""
+    server, source = configuration.server, configuration.source
+    first = listener(source, "server.port", server.host, server.port)
+    yield first
+    if server.admin_port is None:
+        return
+    second = listener(source, "server.admin_port", server.admin_host, server.admin_port)
+    if _port(second) == _port(first):  # a free one may be the same number on another address
+        with second:  # held meanwhile, so that the next free one is another
+            third = listener(source, "server.admin_port", server.admin_host, 0)
+        second = third
+    yield second
+
+
+def as_bound(configuration: Configuration, listeners: Sequence[socket.socket]) -> Configuration:
+    """*configuration* with the ports that *listeners* have: 0 took a free one. The planes are told apart by them."""
+    server = replace(configuration.server, port=_port(listeners[0]))
     if server.admin_port is not None:
-        yield listener(
-            configuration.source, "server.admin_port", server.admin_host, server.admin_port
-        )
+        server = replace(server, admin_port=_port(listeners[1]))
+    return replace(configuration, server=server)
+
+
+def _port(bound: socket.socket) -> int:
+    port: int = bound.getsockname()[1]
+    return port
 
 
 def listener(source: str, setting: str, host: str, port: int) -> socket.socket:

@@ -100,6 +100,7 @@ class WholeOutput(NamedTuple):
 
     output_characters: int
     usage: Usage | None = None
+    counted_characters: int = 0
 
 
 def output_characters(body: bytes) -> int:

@@ -7,12 +7,11 @@ was not decoded cannot be harmed.
 
 from dataclasses import dataclass, field
 
-from app.domain.usage import Usage
 from app.protocol import lossless
 from app.protocol.answer_rules import AnswerRules, AnswerUnusable, FaultReason, Identity
 from app.protocol.chat_answer import Answer
 from app.protocol.chat_stream import ChatStream
-from app.protocol.chunks import read_chunk
+from app.protocol.chunks import StreamProgress, read_chunk
 from app.protocol.content import integer_of
 from app.protocol.lossless import NULL
 
@@ -45,14 +44,9 @@ class ChatFold:
         return self._stream.ended
 
     @property
-    def usage(self) -> Usage | None:
-        """The upstream's last count; None when it gave none."""
-        return self._stream.usage
-
-    @property
-    def output_characters(self) -> int:
-        """How much has come, for an estimate where the upstream counts nothing."""
-        return self._stream.output_characters
+    def progress(self) -> StreamProgress:
+        """What has come so far, and what the upstream counted."""
+        return self._stream.progress
 
     def feed(self, received: bytes) -> None:
         """Add a read."""
@@ -65,7 +59,7 @@ class ChatFold:
         if fault is not None:
             raise AnswerUnusable(fault.reason, fault.data)
         try:
-            return Answer(lossless.object_of(self._answer()), self._stream.usage)
+            return Answer(lossless.object_of(self._answer()), self._stream.progress.usage)
         except lossless.NotJson:
             raise AnswerUnusable(FaultReason.MALFORMED, b"") from None
 

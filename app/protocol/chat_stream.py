@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 from msgspec import UNSET
 
-from app.domain.usage import Usage
 from app.protocol import lossless
 from app.protocol.answer_rules import AnswerRules, Passed
 from app.protocol.answer_rules import FaultReason as FaultReason
@@ -91,24 +90,9 @@ class ChatStream:
         return self._said.id
 
     @property
-    def usage(self) -> Usage | None:
-        """The upstream's last count; None when it gave none."""
-        return self._said.usage
-
-    @property
-    def finish_reason(self) -> str | None:
-        """The last one sent, of any choice."""
-        return self._said.finish_reason
-
-    @property
-    def has_content(self) -> bool:
-        """Whether text, reasoning or a tool call was sent."""
-        return self._said.has_content
-
-    @property
-    def output_characters(self) -> int:
-        """How much was sent, for an estimate where the upstream counts nothing."""
-        return self._said.output_characters
+    def progress(self) -> StreamProgress:
+        """What it has said so far, and what the upstream counted."""
+        return self._said
 
     def feed(self, received: bytes) -> bytes:
         """What the client gets now: whole frames, those of one read together; empty when nothing is due.
@@ -316,8 +300,7 @@ class ChatStream:
             note(chunk, said, repaired=False)
             return frame(data)
         self._check_may_rewrite(data)
-        if chunk is not None and chunk.usage is not UNSET:
-            said.note_usage(chunk.usage)  # the repair may take it away
+        usage = chunk.usage if chunk is not None else UNSET  # the repair may take it away
         try:
             repaired = self._repair.repaired(data, said)
         except lossless.NotJson:
@@ -331,6 +314,8 @@ class ChatStream:
         if chunk is None or not is_canonical(chunk, said, include_usage=include_usage):
             raise _Failed(FaultReason.MALFORMED, data)
         note(chunk, said, repaired=True)
+        if usage is not UNSET:
+            said.note_usage(usage)
         return frame(repaired)
 
     def _read_usage(self, data: bytes, value: bytes, sent: list[bytes]) -> bool:
@@ -341,7 +326,7 @@ class ChatStream:
         if usage is None:
             return False
         said = self._said
-        said.usage = usage
+        said.usage, said.counted_characters = usage, said.output_characters
         if has_all:
             said.usage_value = value
             if self._include_usage and not self._usage_sent:

@@ -122,7 +122,8 @@ class StreamProgress:
     """What a stream has said so far. *id*, *created*, *model*: of its first chunk; None before it.
 
     *usage_value*: the last whole usage seen, as it stood. *output_characters* counts text, reasoning, refusals,
-    tool names and arguments; what is not text is counted by its bytes.
+    tool names and arguments; what is not text is counted by its bytes. *counted_characters*: how many had come when the
+    upstream last counted.
     """
 
     id: str | None = None
@@ -134,6 +135,7 @@ class StreamProgress:
     finish_reason: str | None = None
     has_content: bool = False
     output_characters: int = 0
+    counted_characters: int = 0
 
     def choice(self, index: int) -> ChoiceProgress:
         """The progress of that choice, begun if it is new."""
@@ -154,7 +156,7 @@ class StreamProgress:
         """Keep what the upstream counted; the last count stands."""
         usage, has_all = read_counts(value)
         if usage is not None:
-            self.usage = usage
+            self.usage, self.counted_characters = usage, self.output_characters
         if has_all:
             self.usage_value = bytes(value)
 
@@ -330,8 +332,6 @@ def note(chunk: Chunk, said: StreamProgress, *, repaired: bool) -> None:
     """Remember what a canonical chunk says. *repaired*: its tool indexes are ours, already placed."""
     if said.id is None:
         said.id, said.created, said.model = chunk.id, chunk.created, chunk.model
-    if chunk.usage is not UNSET:
-        said.note_usage(chunk.usage)
     for choice in chunk.choices:
         progress = said.choice(choice.index)
         progress.role_sent = True
@@ -343,6 +343,8 @@ def note(chunk: Chunk, said: StreamProgress, *, repaired: bool) -> None:
         _note_raw_text(choice.delta, said)
         if choice.delta.tool_calls:
             _note_tools(choice.delta.tool_calls, progress, said, repaired=repaired)
+    if chunk.usage is not UNSET:
+        said.note_usage(chunk.usage)  # behind what it counts
 
 
 def _note_raw_text(delta: Delta, said: StreamProgress) -> None:

@@ -19,7 +19,7 @@ from app.domain.routes import Deployment, Route
 from app.domain.texts import shown
 from app.protocol.headers import HeaderList, named, response_headers
 from app.protocol.requests import ChatRequest
-from app.proxy.billing import Billing, microseconds
+from app.proxy.billing import Billing
 from app.telemetry.metrics import Metrics
 from app.upstreams.bodies import read_whole
 from app.upstreams.chat_request import ChatOptions, PreparedChat, prepare_chat
@@ -110,6 +110,7 @@ class Attempts:
     ) -> PreparedChat:
         prepared = prepare_chat(upstream, deployment.model, chat, options)
         exchange.upstream, exchange.model = upstream.name, prepared.model
+        exchange.provider = prepared.provider
         exchange.label, exchange.dropped = deployment.label, prepared.dropped
         return prepared
 
@@ -135,13 +136,11 @@ class Attempts:
             if response.status != 200:
                 raise await self._refused(upstream, response, limits, exchange, capability)
         except BaseException as error:
-            reason, began = reason_of(error), sent_at - exchange.received_at
+            reason = reason_of(error)
             self._metrics.attempt(upstream.name, reason)
-            failed = (upstream.name, shown(exchange.model), reason)
-            ended = self._now() - exchange.received_at
             if not request.has_left:
                 exchange.sent_at = None  # so nobody worked on an answer (reliability R6, J14)
-            exchange.trail += ((*failed, microseconds(began), microseconds(ended)),)
+            _note_failed(exchange, reason, sent_at, self._now())
             if response is not None:
                 await response.aclose()
             raise
@@ -189,6 +188,12 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, UpstreamAnswered) and error.code not in _COUNTED_CODES:
         return "refused"
     return error.code or "refused"
+
+
+def _note_failed(exchange: Exchange, reason: str, began_at: float, ended_at: float) -> None:
+    """One more attempt of *exchange* that came to nothing, for its receipt."""
+    began, ended = (int((at - exchange.received_at) * 1e6) for at in (began_at, ended_at))
+    exchange.trail += ((exchange.upstream, shown(exchange.model), reason, began, ended),)
 
 
 def _names_stream_options(error: GatewayError) -> bool:

@@ -7,7 +7,7 @@ J1 to J5, J11 to J14).
 reserved behind it (law 3). Nothing but `admit` waits; what is booked is booked once.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Literal, Protocol
 
@@ -19,13 +19,16 @@ from app.domain.exchange import Exchange
 from app.domain.ledger import Intent, Progress, UsageRecord
 from app.domain.limits import LOOK, Ask, Scope, Spent
 from app.domain.outcome import Outcome
+from app.domain.prices import Price
 from app.domain.principal import Principal
-from app.domain.routes import Route
+from app.domain.routes import Deployment, Route
 from app.domain.texts import shown
 from app.domain.usage import Usage
 from app.limits.admission import Admission, Reservation
 from app.limits.estimates import estimate_input
 from app.protocol.requests import ChatRequest
+from app.upstreams.chat_targets import chat_target
+from app.upstreams.upstream import Upstream
 from app.usage.price_book import PriceBook
 
 _MOST_TOKENS = (
@@ -68,6 +71,7 @@ class Billing:
 
     def __init__(
         self,
+        upstreams: Mapping[str, Upstream],
         admission: Admission,
         prices: PriceBook,
         journal: Journal | None,
@@ -76,6 +80,7 @@ class Billing:
         now: Callable[[], float],
         lease_seconds: float,
     ) -> None:
+        self._upstreams = upstreams
         self._admission = admission
         self._prices = prices
         self._journal = journal
@@ -92,17 +97,19 @@ class Billing:
 
         Raises RateLimited, QuotaExceeded, and InvalidRequest for more output than the key may ask for.
         """
-        output = self._output_tokens(principal, chat) * chat.choices
+        output = self._output_tokens(principal, chat) * max(chat.choices, 1)
         media = self._options.assumed_media_tokens
         expected = Usage(estimate_input(chat.body, assumed_media_tokens=media), output)
         exchange.expected = expected
         cost_nano = 0
         for scope in principal.scopes:
             if scope.limits.budget_nano is not None:
-                cost_nano = self._cost(scope, route, expected)
+                cost_nano = self._cost(scope, route, exchange.provider or None, expected)
                 break
         ask = Ask(1, expected.input_tokens + output, cost_nano, 1)
-        reservation = await self._admission.admit(principal, ask, chat.model, exchange.request_id)
+        reservation = await self._admission.admit(
+            principal, ask, chat.model, exchange.request_id, exchange.at_ms
+        )
         self._hold(exchange, reservation)
 
     async def admit(
@@ -110,15 +117,16 @@ class Billing:
     ) -> None:
         """The same for one request that uses no tokens. Raises RateLimited."""
         model, request_id = exchange.model_requested, exchange.request_id
-        self._hold(exchange, await self._admission.admit(principal, ask, model, request_id))
+        admit = self._admission.admit
+        self._hold(exchange, await admit(principal, ask, model, request_id, exchange.at_ms))
 
     async def look(self, principal: Principal, exchange: Exchange) -> None:
         """The reply of *exchange* will say where its key's limits stand; nothing is taken."""
         await self.admit(principal, exchange, LOOK)
 
     def _hold(self, exchange: Exchange, reservation: Reservation) -> None:
-        exchange.rate = reservation.headers
         exchange.release = partial(self._admission.settle, reservation)
+        exchange.rate = reservation.headers
 
     def _output_tokens(self, principal: Principal, chat: ChatRequest) -> int:
         """The most that one choice may come to. Raises InvalidRequest (contract F28)."""
@@ -137,12 +145,12 @@ class Billing:
             return self._options.assumed_output_tokens
         return asked
 
-    def _cost(self, scope: Scope, route: Route, expected: Usage) -> int:
-        """The most that any deployment of *route* would take from the budget of *scope*. Raises QuotaExceeded for one
-        without a price where the configuration refuses that (J12)."""
+    def _cost(self, scope: Scope, route: Route, provider: str | None, expected: Usage) -> int:
+        """The most that any deployment of *route* would take from the budget of *scope*; *provider*: the one that the
+        path names. Raises QuotaExceeded for one without a price where the configuration refuses that (J12)."""
         most = 0
         for deployment in route.deployments:
-            price = self._prices.price(deployment.upstream, deployment.model)
+            price = self._price_of(deployment, provider)
             if price is not None:
                 most = max(most, price.cost_nano(expected))
             elif self._options.unpriced == "refuse":
@@ -153,6 +161,13 @@ class Billing:
                     limit="unpriced",
                 )
         return most
+
+    def _price_of(self, deployment: Deployment, provider: str | None) -> Price | None:
+        upstream = self._upstreams[deployment.upstream]
+        target = chat_target(upstream, deployment.model, provider)
+        if target is None:
+            return None  # no provider claims it, and none will be asked
+        return self._prices.price(upstream.name, target.model, target.provider)
 
     # --- while it runs --------------------------------------------------------------------------------------------
 
@@ -165,7 +180,7 @@ class Billing:
             return
         caller, expected = exchange.caller, exchange.expected or _NOTHING
         upstream, model = exchange.upstream, exchange.model
-        price = self._prices.price(upstream, model)
+        price = self._prices.price(upstream, model, exchange.provider)
         cost_nano = price.cost_nano(Usage(expected.input_tokens, 0)) if price is not None else 0
         self._journal.intend(
             Intent(
@@ -193,7 +208,7 @@ class Billing:
         if self._journal is None or exchange.is_booked:
             return
         usage, source = _so_far(exchange)
-        price = self._prices.price(exchange.upstream, exchange.model)
+        price = self._prices.price(exchange.upstream, exchange.model, exchange.provider)
         self._journal.progress(
             Progress(
                 exchange.request_id,
@@ -254,7 +269,7 @@ class Billing:
                 exchange.is_priced = True  # nothing was used, so nothing lacks a price (J14)
                 return
             exchange.usage, exchange.usage_source = _so_far(exchange)
-        price = self._prices.price(exchange.upstream, exchange.model)
+        price = self._prices.price(exchange.upstream, exchange.model, exchange.provider)
         exchange.is_priced = price is not None
         if price is not None:
             exchange.cost_nano = price.cost_nano(exchange.usage)
@@ -262,6 +277,7 @@ class Billing:
     def _record(self, exchange: Exchange) -> UsageRecord:
         caller, usage = exchange.caller, exchange.usage or _NOTHING
         received_at, first_at = exchange.received_at, exchange.first_byte_at
+        sent_at, answered_at = exchange.sent_at, exchange.upstream_first_at
         return UsageRecord(
             exchange.request_id,
             exchange.at_ms,
@@ -275,7 +291,7 @@ class Billing:
             exchange.status,
             str(exchange.outcome),
             exchange.phase,
-            shown(exchange.error_code, _LONGEST_CODE),
+            shown(exchange.error_code, _LONGEST_CODE) if exchange.error_code else "",
             exchange.attempts,
             usage.input_tokens,
             usage.cached_input_tokens,
@@ -283,23 +299,14 @@ class Billing:
             exchange.usage_source,
             exchange.cost_nano,
             exchange.is_priced,
-            microseconds(self._now() - received_at),
-            None if first_at is None else microseconds(first_at - received_at),
-            _offset(exchange.sent_at, received_at),
-            _offset(exchange.upstream_first_at, received_at),
+            int((self._now() - received_at) * 1e6),
+            None if first_at is None else int((first_at - received_at) * 1e6),
+            None if sent_at is None else int((sent_at - received_at) * 1e6),
+            None if answered_at is None else int((answered_at - received_at) * 1e6),
             _ENCODE(exchange.trail).decode() if exchange.trail else "",
             False,
             exchange.label,
         )
-
-
-def microseconds(seconds: float) -> int:
-    """*seconds* in whole microseconds."""
-    return int(seconds * 1e6)
-
-
-def _offset(at: float | None, received_at: float) -> int | None:
-    return None if at is None else int((at - received_at) * 1e6)
 
 
 def _credible(usage: Usage) -> Usage:
@@ -307,10 +314,17 @@ def _credible(usage: Usage) -> Usage:
 
 
 def _so_far(exchange: Exchange) -> tuple[Usage, Literal["upstream", "estimated"]]:
-    """What has been used: as the upstream counted it, else estimated from what was asked and sent."""
+    """What has been used: as the upstream counted it, else estimated from what was asked and sent. What came behind a
+    count is added to it, as an estimate."""
+    if exchange.usage is not None:
+        return _credible(exchange.usage), "upstream"
     output = exchange.output
-    if output is not None and output.usage is not None:
-        return _credible(output.usage), "upstream"
     characters = output.output_characters if output is not None else 0
+    if output is not None and output.usage is not None:
+        counted, uncounted = _credible(output.usage), characters - output.counted_characters
+        if uncounted <= 0:
+            return counted, "upstream"
+        added = -(-uncounted // _CHARACTERS_PER_TOKEN)
+        return counted._replace(output_tokens=counted.output_tokens + added), "estimated"
     asked = exchange.expected.input_tokens if exchange.expected is not None else 0
     return Usage(asked, -(-characters // _CHARACTERS_PER_TOKEN)), "estimated"

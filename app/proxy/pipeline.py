@@ -17,6 +17,8 @@ from app.domain.errors import (
     GatewayError,
     InternalError,
     MethodNotAllowed,
+    QuotaExceeded,
+    RateLimited,
     UnknownUrl,
     UnsupportedEndpoint,
     unknown_model,
@@ -24,6 +26,7 @@ from app.domain.errors import (
 from app.domain.exchange import Exchange
 from app.domain.outcome import Outcome
 from app.domain.principal import Principal
+from app.domain.routes import Deployment, Route
 from app.protocol.headers import HeaderList
 from app.protocol.requests import read_chat_request
 from app.protocol.targets import Target, path_text, read_target
@@ -41,6 +44,7 @@ from app.proxy.settlement import Settlement
 from app.routing.finder import RouteFinder
 from app.telemetry.logs import Log
 from app.upstreams.chat_request import ChatOptions
+from app.upstreams.chat_targets import chat_target
 from app.upstreams.upstream import Upstream
 
 _PIN_HEADER = b"x-mindgate-upstream"
@@ -110,6 +114,7 @@ class Pipeline:
         try:
             await self._line(client, target, exchange, reply)
         except GatewayError as error:
+            await self._show_limits(exchange, error)
             self._fail(client, exchange, reply, error)
         except asyncio.CancelledError:
             if not self._is_ours(client, exchange, reply):
@@ -173,6 +178,13 @@ class Pipeline:
         finally:
             steps.in_flight.leave(client)
 
+    async def _show_limits(self, exchange: Exchange, error: GatewayError) -> None:
+        """A refusal, too, says where its key's limits stand (contract C5); one by a limit does so itself."""
+        if exchange.caller is None or exchange.release is not None:
+            return
+        if not isinstance(error, RateLimited | QuotaExceeded):
+            await self._steps.billing.look(exchange.caller, exchange)
+
     def _check_path(self, client: ClientConnection, target: Target, exchange: Exchange) -> None:
         """Raises UnknownUrl (F20) or MethodNotAllowed (F21), with or without a key (contract A9)."""
         if target.endpoint is None or not self._may_name_provider(target):
@@ -210,8 +222,9 @@ class Pipeline:
         call.exchange.model_requested, call.exchange.stream = chat.model, chat.stream
         steps = self._steps
         route = await steps.finder.find(chat.model, operation=call.operation, pin=call.pin)
-        if not steps.permissions.may_use(call.principal, route):
+        if not self._may_use(call, route):
             raise unknown_model(chat.model)  # one answer for unknown and forbidden (contract F14)
+        call.exchange.provider = call.target.provider or ""
         await steps.billing.admit_chat(call.principal, chat, route, call.exchange)
         options = ChatOptions(
             call.client.headers,
@@ -221,6 +234,25 @@ class Pipeline:
         )
         answer = await steps.attempts.chat(route, chat, options, call.exchange)
         await steps.relay.relay(answer, chat, call.exchange, call.reply)
+
+    def _may_use(self, call: Call, route: Route) -> bool:
+        """A path that names a provider leads where its model's name alone may not (reliability S15): then the key must
+        name that provider too, unless it is the one that serves the name anyway."""
+        permissions, provider = self._steps.permissions, call.target.provider
+        if provider is None:
+            return permissions.may_use(call.principal, route)
+        usual = all(self._is_usual(one, provider) for one in route.deployments)
+        if usual and permissions.may_use(call.principal, route):
+            return True
+        named = tuple(
+            Deployment(one.upstream, f"{provider}/{one.model}", one.label)
+            for one in route.deployments
+        )
+        return permissions.may_use(call.principal, Route(route.name, named))
+
+    def _is_usual(self, deployment: Deployment, provider: str) -> bool:
+        target = chat_target(self._steps.upstreams[deployment.upstream], deployment.model)
+        return target is not None and target.provider == provider
 
     async def _models(self, call: Call) -> None:
         await self._steps.billing.look(call.principal, call.exchange)

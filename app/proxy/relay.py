@@ -111,7 +111,7 @@ class ChatRelay:
             max_event_bytes=self._options.max_event_bytes,
         )
         piece, is_clean = first, True
-        exchange.output = fold
+        exchange.output = fold.progress
         try:
             while piece:
                 fold.feed(piece)
@@ -132,7 +132,7 @@ class ChatRelay:
             identity=self._identity(exchange),
             max_event_bytes=self._options.max_event_bytes,
         )
-        exchange.output = stream
+        exchange.output = stream.progress
         body = None if answer.coding else answer.response.whole()
         try:
             if body and is_event_stream(answer.content_type.decode("latin-1"), body):
@@ -147,8 +147,6 @@ class ChatRelay:
                     return
                 last = await self._live(answer, stream, reply, source.opener).run(first)
         finally:
-            if exchange.usage is None:
-                exchange.usage = stream.usage
             exchange.dropped_events = stream.dropped_events
         if stream.fault is not None:
             raise _unusable(answer, exchange, stream.fault.reason, stream.fault.data)

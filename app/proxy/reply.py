@@ -129,10 +129,13 @@ class Reply:
 
     def failure(self, error: GatewayError) -> None:
         """*error* as the whole reply, or as the stream's last event: then without `[DONE]` (law 7, contract J1)."""
-        if self.client.head_sent:
-            last = error_event(error) if self._tail is None else self._tail
+        if self._tail is not None:  # all there is was on its way
             self._books.book(self._exchange)
-            self.client.finish(last)
+            self.client.finish(self._tail)
+            return
+        if self.client.head_sent:
+            self._books.book(self._exchange)
+            self.client.finish(error_event(error))
             return
         if self._exchange.attempts > 1:
             error.should_retry = False  # the gateway has tried enough for both (contract G1)
@@ -149,11 +152,13 @@ class Reply:
             self.client.write(last[:tail_at])
             last = self._tail = last[tail_at:]
             if self.client.is_full:
+                self._books.progress(self._exchange)  # all of it is known, and this may take long
                 taken = asyncio.Event()
                 self.client.when_room(taken.set)
                 await taken.wait()
         booked = self._books.book(self._exchange)
         if booked is not None:
+            self._tail = last
             await booked
         self.client.finish(last)
 

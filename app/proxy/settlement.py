@@ -77,14 +77,16 @@ class Settlement:
         """*exchange* is over: charged if it is not yet, what it held is free, and it is counted and logged. Called
         exactly once each."""
         exchange.outcome = exchange.outcome or Outcome.INTERNAL_ERROR
-        if not exchange.is_booked:
-            self._billing.book(exchange)
-        self._billing.release(exchange)
-        if exchange.outcome is not Outcome.COMPLETE:
-            self._failures.note(exchange)
-        now = self._now()
-        self._metrics.end(exchange, now)
-        self._log.exchange(exchange, now)
+        try:
+            if not exchange.is_booked:
+                self._billing.book(exchange)
+        finally:
+            self._billing.release(exchange)
+            if exchange.outcome is not Outcome.COMPLETE:
+                self._failures.note(exchange)
+            now = self._now()
+            self._metrics.end(exchange, now)
+            self._log.exchange(exchange, now)
 
 
 def outcome_of(error: GatewayError, *, was_asked: bool) -> Outcome:

@@ -1,6 +1,7 @@
 """One row of the audit log, and what its hash is taken over (reliability S26).
 
 Each row's hash covers the hash before it, so a row that is changed, removed, put in or moved breaks the chain there.
+The head covers the last row, and the head before it: a log cut at its end does not fit it, nor does it ever fit again.
 """
 
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 LONGEST_ADDRESS = 64
+NO_HEAD = ""  # before the first start, which seals that there is no row yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +43,17 @@ class AuditRow:
                 self.previous_hash,
             )
         )
+
+
+@dataclass(frozen=True, slots=True)
+class LogEnd:
+    """Where the log ends, as it is kept beside it: how many changes there were, and the head."""
+
+    version: int
+    head: str
+
+
+def head_part(seq: int, row_hash: str, head: str) -> bytes:
+    """What the head is sealed over once row *seq* is the last one; *head*: the one before. 0, "" and NO_HEAD: of a log
+    without rows. No row's own part looks like it."""
+    return msgspec.json.encode(("head", seq, row_hash, head))

@@ -8,14 +8,26 @@ carries its number, and exactly one audit row with that number tells of it (reli
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, Table, and_, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain.errors import LedgerUnavailable
 from app.domain.keys import Actor, Team
 from app.storage import schema
-from app.storage.audit_rows import LONGEST_ADDRESS, AuditRow
+from app.storage.audit_rows import LONGEST_ADDRESS, NO_HEAD, AuditRow, LogEnd, head_part
 from app.storage.database import Database
 from app.storage.key_rows import (
     KeySnapshot,
@@ -34,15 +46,22 @@ _Query = Select[*tuple[Any, ...]]
 _keys, _teams, _changes, _audit = schema.keys, schema.teams, schema.changes, schema.audit
 _VERSION = select(_changes.c.version)
 _NEXT_VERSION = (
-    update(_changes).values(version=_changes.c.version + 1).returning(_changes.c.version)
+    update(_changes)
+    .values(version=_changes.c.version + 1)
+    .returning(_changes.c.version, _changes.c.head)
+)
+_ALTERED = (
+    "The ledger's database cannot be used: the row of its table `changes` is missing or altered. Put the database "
+    "back from a copy."
 )
 
 
 class Change:
     """One change under way: nobody else changes keys or teams until it ends. *version* is its number."""
 
-    def __init__(self, connection: AsyncConnection, version: int) -> None:
+    def __init__(self, connection: AsyncConnection, version: int, head: str) -> None:
         self.version = version
+        self.head = head  # of the audit log, before this change
         self.told: tuple[str, str, str, str] | None = None
         self._connection = connection
 
@@ -75,11 +94,15 @@ class Change:
         await self._put(_teams, team.id, team_columns(stored))
         return stored
 
-    async def live_keys(self, team_id: str) -> int:
-        """How many keys of the team are not revoked."""
+    async def live_keys(
+        self, team_id: str, *, source: Literal["admin", "file"] | None = None
+    ) -> int:
+        """How many keys of the team are not revoked. *source*: of those made there alone."""
         counted = select(func.count()).where(
             _keys.c.team_id == team_id, _keys.c.revoked_at_ms.is_(None)
         )
+        if source is not None:
+            counted = counted.where(_keys.c.source == source)
         return int((await self._connection.execute(counted)).scalar_one())
 
     def audit(
@@ -119,8 +142,8 @@ class KeyStore:
     async def changing(self, actor: Actor, at_ms: int) -> AsyncIterator[Change]:
         """One change by *actor*: all of it, and its audit row, or nothing when the block raises."""
         async with self._database.writing() as connection:
-            version = int((await connection.execute(_NEXT_VERSION)).scalar_one())
-            change = Change(connection, version)
+            end = _log_end((await connection.execute(_NEXT_VERSION)).one_or_none())
+            change = Change(connection, end.version, end.head)
             yield change
             if change.told is None:
                 raise RuntimeError("a change without an audit row")
@@ -128,14 +151,19 @@ class KeyStore:
 
     async def version(self) -> int:
         """The number of changes so far."""
+        return (await self.log_end()).version
+
+    async def log_end(self) -> LogEnd:
+        """Where the audit log must end at this moment."""
+        query = select(_changes.c.version, _changes.c.head)
         async with self._database.reading() as connection:
-            return int((await connection.execute(_VERSION)).scalar_one())
+            return _log_end((await connection.execute(query)).one_or_none())
 
     async def load(self, *, since_version: int = -1) -> KeySnapshot:
         """Keys and teams that changed after *since_version*; -1: all of them."""
         async with self._database.reading() as connection:
             # First the version: what is committed meanwhile is at worst loaded again the next time.
-            version = int((await connection.execute(_VERSION)).scalar_one())
+            version = _number((await connection.execute(_VERSION)).scalar_one_or_none())
             keys = await connection.execute(select(_keys).where(_keys.c.version > since_version))
             teams = await connection.execute(select(_teams).where(_teams.c.version > since_version))
             return KeySnapshot(
@@ -180,12 +208,14 @@ class KeyStore:
         return await pepper_check(self._database)
 
     async def set_pepper_check(self, check: str, *, instead_of: str) -> None:
-        """Sets it, unless another process did so meanwhile."""
+        """Sets it, unless another process did so meanwhile. The first time an empty audit log gets its head, too; not
+        where there are keys or teams already, whose log was emptied."""
+        values = {"pepper_check": check}
         async with self._database.writing() as connection:
+            if instead_of == "" and await _is_untouched(connection):
+                values["head"] = self._seal(head_part(0, "", NO_HEAD))
             await connection.execute(
-                update(_changes)
-                .where(_changes.c.pepper_check == instead_of)
-                .values(pepper_check=check)
+                update(_changes).where(_changes.c.pepper_check == instead_of).values(values)
             )
 
     async def _rows(self, query: _Query) -> list[TableRow]:
@@ -203,6 +233,27 @@ class KeyStore:
         row = replace(row, hash=self._seal(row.sealed_part()))
         columns = {column.name: getattr(row, column.name) for column in _audit.columns}
         await connection.execute(insert(_audit).values(columns))
+        head = self._seal(head_part(row.seq, row.hash, change.head))
+        await connection.execute(update(_changes).values(head=head))
+
+
+def _log_end(row: TableRow | None) -> LogEnd:
+    if row is None or not isinstance(row[1], str):
+        raise LedgerUnavailable(_ALTERED)
+    return LogEnd(_number(row[0]), row[1])
+
+
+def _number(found: object) -> int:
+    """A SQLite column holds whatever was written to it, a text too."""
+    if not isinstance(found, int):
+        raise LedgerUnavailable(_ALTERED)
+    return found
+
+
+async def _is_untouched(connection: AsyncConnection) -> bool:
+    found = select(_VERSION.scalar_subquery() == 0, exists(_keys.select()), exists(_teams.select()))
+    is_new, has_keys, has_teams = (await connection.execute(found)).one()
+    return bool(is_new and not has_keys and not has_teams)
 
 
 def _is_living_team(name: str) -> ColumnElement[bool]:
@@ -226,4 +277,7 @@ async def pepper_check(database: Database) -> str:
     """What tells the pepper that *database* was last opened with; "" before the first time. Raises
     LedgerUnavailable."""
     async with database.reading() as connection:
-        return str((await connection.execute(select(_changes.c.pepper_check))).scalar_one())
+        found = (await connection.execute(select(_changes.c.pepper_check))).scalar_one_or_none()
+    if not isinstance(found, str):
+        raise LedgerUnavailable(_ALTERED)
+    return found

@@ -27,6 +27,9 @@ changes = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
     Column("version", BigInteger, nullable=False),
     Column("pepper_check", String(64), nullable=False),  # "" until the first start
+    Column(
+        "head", String(64), nullable=False
+    ),  # of the audit log (`audit_rows.head_part`); "" until the first start
 )
 
 _LIMITS = (
@@ -97,7 +100,7 @@ keys = Table(
     ),
 )
 
-# Only ever added to (reliability S26). *seq* is the change's number, so a missing row at the end shows too.
+# Only ever added to (reliability S26). *seq* is the change's number; `changes.head` seals where the log ends.
 audit = Table(
     "audit",
     metadata,

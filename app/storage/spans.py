@@ -43,7 +43,7 @@ def _cover(since: int, until: int, grains: tuple[Grain, ...]) -> list[Span]:
     grain, finer = grains[0], grains[1:]
     first = grain_start(since, grain)
     if first != since:
-        first = _next_start(first, grain)
+        first = next_start(first, grain)
     last = grain_start(until, grain)
     if first >= last:
         return _cover(since, until, finer) if finer and since < until else []
@@ -60,7 +60,8 @@ def grain_start(at_ms: int, grain: Grain) -> int:
     return day if grain == "day" else _month_start(day)
 
 
-def _next_start(start_ms: int, grain: Grain) -> int:
+def next_start(start_ms: int, grain: Grain) -> int:
+    """When the hour, day or month ends that began at *start_ms*."""
     if grain == "hour":
         return start_ms + HOUR_MS
     if grain == "day":

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, case, func, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, case, func, select, true, union_all
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from app.domain.limits import PeriodStarts, ScopeKind, Spending
 from app.storage.schema import usage_sums
-from app.storage.spans import DAY_MS, Grain, Span
+from app.storage.spans import DAY_MS, Grain, Span, next_start
 
 GroupName = Literal["key", "team", "model", "upstream", "hour", "day"]
 SumOrder = Literal["group", "cost", "tokens", "requests"]
@@ -80,24 +80,33 @@ def _order(order: SumOrder, parts: ReadOnlyColumnCollection[str, Any]) -> list[C
 
 
 def spending_queries(starts: PeriodStarts) -> tuple[Select[Any], Select[Any]]:
-    """Of key, team, and four amounts each: of day and week, from days; of month and in all, from months."""
-    since = min(starts.day_ms, starts.week_ms)
-    recent = _spent("day", since, starts.day_ms, starts.week_ms)
-    return recent, _spent("month", 0, starts.month_ms, 0)
+    """Of key, team, and four amounts each: of day and week, from days; of month and in all, from months.
+
+    A period ends: what a clock that was ahead wrote into days to come counts in none but all time.
+    """
+    day = _between(starts.day_ms, next_start(starts.day_ms, "day"))
+    week = _between(starts.week_ms, starts.week_ms + 7 * DAY_MS)
+    month = _between(starts.month_ms, next_start(starts.month_ms, "month"))
+    return _spent("day", week, day, week), _spent("month", true(), month, true())
 
 
-def _spent(grain: Grain, since_ms: int, first_ms: int, second_ms: int) -> Select[Any]:
+def _between(start_ms: int, end_ms: int) -> ColumnElement[bool]:
+    return and_(_sum.start_ms >= start_ms, _sum.start_ms < end_ms)
+
+
+def _spent(
+    grain: Grain,
+    within: ColumnElement[bool],
+    first: ColumnElement[bool],
+    second: ColumnElement[bool],
+) -> Select[Any]:
     amounts = [
-        func.sum(case((_sum.start_ms >= start_ms, amount), else_=0))
-        for start_ms in (first_ms, second_ms)
+        func.sum(case((period, amount), else_=0))
+        for period in (first, second)
         for amount in (_sum.cost_nano, _TOKENS)
     ]
     whose = (_sum.key_id, _sum.team_id)
-    return (
-        select(*whose, *amounts)
-        .where(_sum.grain == grain, _sum.start_ms >= since_ms)
-        .group_by(*whose)
-    )
+    return select(*whose, *amounts).where(_sum.grain == grain, within).group_by(*whose)
 
 
 def spendings(

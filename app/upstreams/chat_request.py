@@ -14,8 +14,9 @@ from app.protocol.lossless import literal
 from app.protocol.members import Member, Span, elements, members
 from app.protocol.requests import ChatRequest
 from app.protocol.splicing import Splice, removal, spliced
+from app.upstreams.chat_targets import chat_target
 from app.upstreams.client import UpstreamRequest
-from app.upstreams.openmind_providers import ProviderTarget, provider_of
+from app.upstreams.openmind_providers import ProviderTarget
 from app.upstreams.upstream import ChatEdits, Upstream
 
 _USAGE = b'"stream_options":{"include_usage":true},'
@@ -26,11 +27,12 @@ _DEVELOPER, _SYSTEM = b'"developer"', b'"system"'
 class PreparedChat(msgspec.Struct):
     """A request ready to be sent. *dropped*: members removed (contract D16). *usage_added*: the gateway asked for it.
 
-    *model*: the name that goes upstream.
+    *model*: the name that goes upstream; *provider*: which of the upstream's own it goes to, "" where it has none.
     """
 
     request: UpstreamRequest
     model: str
+    provider: str
     dropped: tuple[str, ...]
     usage_added: bool
 
@@ -56,7 +58,10 @@ def prepare_chat(
     """*chat* for *model* at *upstream*. Raises ModelNotFound (O-P1) and InvalidRequest (a member it cannot honour)."""
     edits, provider = upstream.edits, ""
     if upstream.dialect.path_providers:
-        provider, model = _provider_target(upstream, model, options.provider, asked=chat.model)
+        target = chat_target(upstream, model, options.provider)
+        if target is None:
+            raise unknown_model(chat.model)  # O-P1, without a call
+        provider, model = target
     if chat.choices > 1 and not upstream.dialect.several_choices:
         raise InvalidRequest(
             "Unsupported parameter: 'n' is not supported with this model.",
@@ -82,29 +87,7 @@ def prepare_chat(
     head = upstream.chat_heads.get(provider) or upstream.chat_head(provider)
     request = UpstreamRequest(head, headers, body)
     lost = tuple(dict.fromkeys((*chat.dropped, *dropped))) if chat.dropped else dropped
-    return PreparedChat(request, model, lost, asks)
-
-
-def _provider_target(
-    upstream: Upstream, model: str, provider: str | None, *, asked: str
-) -> ProviderTarget:
-    """Which of OpenMind's providers serves *model*, and under what name.
-
-    Raises ModelNotFound when none claims it (O-P1, without a call), with the name that the client *asked* for.
-    """
-    if provider is not None:
-        return ProviderTarget(provider, model)
-    entry = upstream.entry
-    target = provider_of(
-        model,
-        catalogue=entry.catalogue,
-        models=entry.models,
-        providers=entry.providers,
-        model_providers=entry.model_providers,
-    )
-    if target is None:
-        raise unknown_model(asked)
-    return target
+    return PreparedChat(request, model, provider, lost, asks)
 
 
 def _dropped(edits: ChatEdits, chat: ChatRequest, options: ChatOptions) -> tuple[str, ...]:

@@ -88,9 +88,7 @@ class Journal:
         try:
             self._begin(self.series.create(1))
         except OSError as error:
-            raise ConfigurationError(
-                f"storage.journal cannot be written: {error.strerror}"
-            ) from None
+            raise ConfigurationError(f"usage.journal cannot be written: {error.strerror}") from None
 
     @property
     def is_failing(self) -> bool:

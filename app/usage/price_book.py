@@ -24,17 +24,19 @@ class PriceBook:
         """*prices*: by `upstream/model`, which may be a pattern; patterns are tried in their order."""
         self._prices = dict(prices)
         self._patterns = [row for row in prices.items() if any(sign in row[0] for sign in "*?[")]
-        self._found: dict[tuple[str, str], Price | None] = {}
+        self._found: dict[tuple[str, str, str], Price | None] = {}
 
-    def price(self, upstream: str, model: str) -> Price | None:
-        """What *model*, as *upstream* names it, costs, also behind the provider that a path names (`openai/gpt-4o`);
-        None when nobody has said (J12)."""
-        key = (upstream, model)
+    def price(self, upstream: str, model: str, provider: str = "") -> Price | None:
+        """What *model*, as *upstream* names it, costs; None when nobody has said (J12). *provider*: which of the
+        upstream's own serves it; a price for `upstream/provider/model` goes before one for `upstream/model`."""
+        key = (upstream, model, provider)
         price = self._found.get(key, _UNKNOWN)
         if price is not _UNKNOWN:
             return price
-        price = self._look_up(upstream, model)
-        if len(upstream) + len(model) <= _LONGEST_NAME:
+        price = self._named(f"{upstream}/{provider}/{model}") if provider else None
+        if price is None:
+            price = self._named(f"{upstream}/{model}")
+        if sum(map(len, key)) <= _LONGEST_NAME:
             if len(self._found) >= _MOST_NAMES:
                 self._found.clear()
             self._found[key] = price
@@ -43,12 +45,6 @@ class PriceBook:
     def rows(self) -> PriceRows:
         """Each name or pattern with its price, in the operator's order."""
         return tuple(self._prices.items())
-
-    def _look_up(self, upstream: str, model: str) -> Price | None:
-        price = self._named(f"{upstream}/{model}")
-        if price is None and "/" in model:
-            price = self._named(f"{upstream}/{model.partition('/')[2]}")
-        return price
 
     def _named(self, name: str) -> Price | None:
         exact = self._prices.get(name)

@@ -72,7 +72,7 @@ class Recorder:
         self._batch: list[UsageRecord] = []  # read, and not yet committed; shorter than two batches
         self._shipped = 0
         self._oldest_segment = 1
-        self._unreadable = 0
+        self._unreadable = self._settled_late = 0
         self._lock = asyncio.Lock()  # one reads and adds at a time
 
     async def run(self) -> None:
@@ -174,14 +174,26 @@ class Recorder:
         if (oldest := self._unsettled.oldest_segment) is not None:
             needed = min(needed, oldest)
         while self._oldest_segment < needed:
-            # 16 MiB take the file system some milliseconds.
-            await asyncio.to_thread(self._journal.series.remove, self._oldest_segment)
+            await self._remove_segment(self._oldest_segment)
             self._oldest_segment += 1
         unreadable = self._reader.unreadable + self._tail.lost
         if unreadable > self._unreadable:
             self._unreadable = unreadable
             self._journal.at_hand.clear()  # the first may be one whose line is gone
             self._warn("journal has unreadable lines", lines=self._unreadable)
+        if self._unsettled.settled_late > self._settled_late:
+            self._settled_late = self._unsettled.settled_late
+            self._warn(
+                "exchanges were settled after they had been booked as recovered",
+                exchanges=self._settled_late,
+            )
+
+    async def _remove_segment(self, number: int) -> None:
+        remove = self._journal.series.remove
+        try:
+            await asyncio.to_thread(remove, number)  # 16 MiB take the file system some milliseconds
+        except RuntimeError:  # no thread can be started: the machine has as many as it may
+            remove(number)
 
     async def _forget_for_ever(self) -> None:
         """Retention: the oldest records go, a few at a time, so that nobody waits long for the writer."""

@@ -39,7 +39,7 @@ class Series:
                 series = cls.seize(folder, f"{name}-{token_hex(4)}")
         except OSError as error:
             raise ConfigurationError(
-                f"storage.journal: {folder} cannot be written to: {error.strerror}"
+                f"usage.journal: {folder} cannot be written to: {error.strerror}"
             ) from None
         return series
 
@@ -106,11 +106,18 @@ class Series:
 
 
 def names_in(folder: Path) -> list[str]:
-    """The series in *folder*, the oldest first as far as names tell; none where there is no folder."""
-    if not folder.is_dir():
+    """The series in *folder*, the oldest first as far as names tell; none where there is no folder. Raises
+    ConfigurationError for one that cannot be read."""
+    try:
+        entries = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):  # `Series.begin` makes it, or says why not
         return []
+    except OSError as error:
+        raise ConfigurationError(
+            f"usage.journal: {folder} cannot be read: {error.strerror}"
+        ) from None
     names = set()
-    for entry in os.listdir(folder):
+    for entry in entries:
         if entry.endswith(_LOCK):
             names.add(entry.removesuffix(_LOCK))
         elif entry.endswith(_SEGMENT):

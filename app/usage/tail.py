@@ -5,6 +5,7 @@ Reads a journal that is still being written, piece by piece, so that no piece ho
 import os
 from pathlib import Path
 
+from app.domain.errors import LedgerUnavailable
 from app.usage.journal import Mark
 from app.usage.segments import Series
 
@@ -25,7 +26,10 @@ class Tail:
         self._number = -1
 
     def read(self, mark: Mark) -> list[bytes] | None:
-        """The lines of the next piece, all of one segment, perhaps past *mark*; None where *mark* is reached."""
+        """The lines of the next piece, all of one segment, perhaps past *mark*; None where *mark* is reached.
+
+        Raises LedgerUnavailable where they stand but cannot be read at the moment; the next call tries them again.
+        """
         while (self.segment, self._offset) < mark[:2]:
             piece = self._piece()
             end = piece.rfind(b"\n") + 1
@@ -50,14 +54,18 @@ class Tail:
             self._number = -1
 
     def _piece(self) -> bytes:
-        """What follows in this segment. A segment that cannot be read counts as ended."""
+        """What follows in this segment. One that is gone counts as ended."""
         try:
             if self._number < 0:
                 self._number = os.open(self._path, os.O_RDONLY)
             return os.pread(self._number, PIECE_BYTES, self._offset)
-        except OSError:
+        except FileNotFoundError:
             self.lost += 1
             return b""
+        except OSError as error:
+            raise LedgerUnavailable(
+                f"The ledger's journal cannot be read at the moment: {error.strerror}."
+            ) from None
 
     @property
     def _path(self) -> Path:

@@ -11,9 +11,9 @@ from app.domain.ledger import Intent, Progress, UsageRecord
 from app.domain.outcome import Outcome
 from app.usage.journal_lines import CUT, INTENT, PROGRESS, SETTLEMENT, LineReader, id_in
 
-_GRACE_SECONDS = (
-    600.0  # behind the end of its lease, when nothing of an exchange can still be alive
-)
+# Behind the end of its lease, which itself is behind every deadline: when nothing of an exchange can still be alive.
+_GRACE_SECONDS = 3600.0
+_MOST_REMEMBERED = 10_000
 
 
 class _Place(NamedTuple):
@@ -23,10 +23,13 @@ class _Place(NamedTuple):
 
 class Unsettled:
     """Follows the lines of one series. What it holds is as much as was in flight at one time, as lines: hardly any of
-    them is ever read."""
+    them is ever read. *settled_late*: settlements that came after `overdue` had told of their exchange; the ledger
+    keeps what came first."""
 
     def __init__(self, reader: LineReader) -> None:
+        self.settled_late = 0
         self._reader = reader
+        self._overdue: dict[str, None] = {}  # the last ones, in their order
         self._begun: dict[str, tuple[bytes, _Place]] = {}
         self._progress: dict[str, bytes] = {}
 
@@ -65,6 +68,8 @@ class Unsettled:
                 if record is not None:
                     records.append(record)
                     self._forget(id)
+                    if self._overdue and id in self._overdue:
+                        self.settled_late += 1
             elif kind == PROGRESS:
                 if id in begun:
                     self._progress[id] = line
@@ -81,6 +86,9 @@ class Unsettled:
             if now > place.seen_at + _GRACE_SECONDS
         ]
         late = [id for id, line, seen_at in old if now > self._lease_end(line, seen_at)]
+        self._overdue.update(dict.fromkeys(late))
+        while len(self._overdue) > _MOST_REMEMBERED:
+            del self._overdue[next(iter(self._overdue))]
         return self._book(late)
 
     def interrupted(self, most: int) -> list[UsageRecord]:

@@ -7,7 +7,8 @@ from sqlalchemy import update
 
 from app.access import audit_log
 from app.access.audit_log import AuditLog, Verdict
-from app.access.pepper import Peppers
+from app.access.pepper import Peppers, match_peppers
+from app.domain.errors import LedgerUnavailable
 from app.domain.keys import KeyDraft, TeamDraft
 from app.storage import schema
 from app.storage.key_store import KeyStore
@@ -94,6 +95,19 @@ async def test_a_change_to_any_column_of_any_row_is_told(office, column, seq):
         ),
         pytest.param(["UPDATE changes SET version = 7"], 7, "missing", id="the count of changes raised"),
         pytest.param(["UPDATE changes SET version = 5"], 6, "were 5 changes", id="the count lowered"),
+        pytest.param(
+            ["DELETE FROM audit WHERE seq = 6", "UPDATE changes SET version = 5"],
+            6, "head", id="the last removed, and the count lowered",
+        ),
+        pytest.param(
+            ["DELETE FROM audit", "UPDATE changes SET version = 0"],
+            1, "head", id="all removed, and the count lowered",
+        ),
+        pytest.param(
+            ["DELETE FROM audit", "UPDATE changes SET version = 0, head = ''"],
+            1, "head", id="all removed, and the count and the head as in a new database",
+        ),
+        pytest.param(["UPDATE changes SET head = 'é'"], 7, "head", id="the head altered"),
     ],
 )  # fmt: skip
 async def test_rows_removed_put_in_moved_or_cut_off_are_told(
@@ -106,6 +120,64 @@ async def test_rows_removed_put_in_moved_or_cut_off_are_told(
 
     assert (first_bad is None, first_bad) == (verdict.ok, verdict.first_bad_seq)
     assert reason in verdict.reason
+
+
+async def test_a_log_cut_at_its_end_is_never_whole_again(office):
+    await write(office)
+    await run(office, "DELETE FROM audit WHERE seq = 6", "UPDATE changes SET version = 5")
+    await office.teams.create(TeamDraft("green"), ADMIN)
+
+    assert not (await office.audit.verify()).ok
+
+
+async def test_a_log_emptied_under_its_keys_does_not_begin_anew(office):
+    await write(office)
+    await run(
+        office,
+        "DELETE FROM audit",
+        "UPDATE changes SET version = 0, head = '', pepper_check = ''",
+    )
+    await match_peppers(office.store, office.peppers)
+
+    assert not (await office.audit.verify()).ok
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        pytest.param("hash", "'é'", id="a hash that is no ASCII"),
+        pytest.param("hash", "x'ff'", id="a hash of bytes"),
+        pytest.param("previous_hash", "x'ff'", id="a link of bytes"),
+        pytest.param(
+            "before", "x'9ee965'", id="bytes that JSON shows as the text that stood there"
+        ),
+        pytest.param("at_ms", "'abc'", id="a time that is no number"),
+        pytest.param("seq", "1.5", id="a number that is not whole"),
+    ],
+)
+async def test_a_value_of_another_kind_is_told_as_a_change(office, column, value):
+    await write(office)
+    await run(office, f"UPDATE audit SET {column} = {value} WHERE seq = 2")  # noqa: S608 of the table above
+
+    verdict = await office.audit.verify()
+
+    assert (False, 2) == (verdict.ok, verdict.first_bad_seq)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param("UPDATE changes SET version = 'abc'", id="a count that is no number"),
+        pytest.param("UPDATE changes SET head = x'ff'", id="a head of bytes"),
+        pytest.param("DELETE FROM changes", id="no row"),
+    ],
+)
+async def test_without_a_count_of_changes_the_row_that_has_it_is_named(office, statement):
+    await write(office)
+    await run(office, statement)
+
+    with pytest.raises(LedgerUnavailable, match="`changes`"):
+        await office.audit.verify()
 
 
 async def test_who_can_only_write_to_the_database_cannot_mend_the_chain(office):

@@ -9,7 +9,7 @@ from app.access.file_keys import adopt_file_keys, file_key_id
 from app.access.key_ring import KeyRing
 from app.domain.configuration import KeyEntry
 from app.domain.errors import ConfigurationError, InvalidRequest
-from app.domain.keys import KeyDraft, Team
+from app.domain.keys import KeyDraft, Team, TeamDraft
 from app.domain.limits import Limits
 from tests.fakes.offices import ADMIN, NOW, Office
 
@@ -179,6 +179,48 @@ async def test_its_team_is_not_deleted_under_it(office):
         change.audit("test", team.id, None, None)
     await ring.refresh(office.store)
     assert ring.find(SECRET) is None
+
+
+async def test_its_team_keeps_its_name_while_the_file_says_it(office):
+    await start(office, CI)
+    team = await office.teams.get("red")
+
+    with pytest.raises(InvalidRequest, match="configuration") as caught:
+        await office.teams.change(team.id, lambda draft: replace(draft, name="blue"), ADMIN)
+
+    assert ("set_in_file", "name") == (caught.value.code, caught.value.param)
+    await start(office)
+    assert (
+        "blue"
+        == (
+            await office.teams.change(team.id, lambda draft: replace(draft, name="blue"), ADMIN)
+        ).name
+    )
+
+
+async def test_a_key_does_not_leave_its_team_for_one_that_is_not_there(office):
+    await start(office, CI)
+    team = await office.teams.get("red")
+    async with office.store.changing(ADMIN, 0) as change:  # by a version that did not know better
+        await change.put_team(replace(team, name="red-eu"))
+        change.audit("test", team.id, None, None)
+
+    with pytest.raises(ConfigurationError, match=r"keys\.'ci'.*'red'.*'red-eu'"):
+        await start(office, CI, OPS)
+
+    ring = await start(office, replace(CI, team="red-eu"))
+    holder = ring.find(SECRET)
+    assert holder is not None
+    assert team.id == holder.principal.team_id
+
+
+async def test_a_key_goes_to_another_team_that_is_there(office):
+    await start(office, CI)
+    blue = await office.teams.create(TeamDraft("blue"), ADMIN)
+
+    await start(office, replace(CI, team="blue"))
+
+    assert blue.id == (await office.keys.get(file_key_id("ci"))).team_id
 
 
 async def test_who_is_overtaken_by_another_process_looks_again(office, monkeypatch):

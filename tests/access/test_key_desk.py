@@ -184,6 +184,18 @@ async def test_s17_a_hostile_name_is_a_name(office, name):
     assert team == await office.teams.get(name)
 
 
+async def test_the_name_of_the_key_that_a_gateway_makes_for_itself_is_taken(office):
+    key, _ = await office.keys.create(KeyDraft("k"), ADMIN)
+
+    for call in (
+        office.keys.create(KeyDraft("local"), ADMIN),
+        office.keys.change(key.id, lambda draft: replace(draft, name="local"), ADMIN),
+    ):
+        with pytest.raises(InvalidRequest) as caught:
+            await call
+        assert ("name_taken", "name") == (caught.value.code, caught.value.param)
+
+
 async def test_a_name_is_taken_until_its_key_is_revoked(office):
     first, _ = await office.keys.create(KeyDraft("k"), ADMIN)
 

@@ -73,6 +73,17 @@ def test_a_key_whose_team_is_deleted_or_unknown_opens_nothing():
     assert ring.find("secret") is None
 
 
+def test_the_limits_of_a_key_and_its_team_tell_the_change_that_made_them():
+    ring = ring_of()
+    key = stored(VirtualKey("key_1", "k", "…", team_id="team_1"), "secret", version=7)
+    for version, expected in ((3, [7, 3]), (9, [7, 9])):
+        ring.apply(KeySnapshot(version, [key], [StoredTeam(Team("team_1", "red"), version)]))
+        holder = ring.find("secret")
+
+        assert holder is not None
+        assert expected == [scope.version for scope in holder.principal.scopes]
+
+
 def test_what_one_key_loses_another_does_not():
     ring = ring_of(entry())
     for number in range(3):

@@ -107,22 +107,22 @@ def test_digest_check_and_seals_tell_nothing_of_each_other():
         pytest.param([NEW], True, id="another one alone"),
     ],
 )
-async def test_a_database_opens_with_its_own_pepper_alone(office, then, is_refused):
-    await match_peppers(office.store, Peppers([OLD]))
+async def test_a_database_opens_with_its_own_pepper_alone(new_office, then, is_refused):
+    await match_peppers(new_office.store, Peppers([OLD]))
 
     if is_refused:
         with pytest.raises(ConfigurationError, match=r"another pepper: set auth\.pepper"):
-            await match_peppers(office.store, Peppers(then))
+            await match_peppers(new_office.store, Peppers(then))
     else:
-        await match_peppers(office.store, Peppers(then))
+        await match_peppers(new_office.store, Peppers(then))
 
 
-async def test_once_the_newer_one_has_opened_it_the_older_alone_does_not(office):
+async def test_once_the_newer_one_has_opened_it_the_older_alone_does_not(new_office):
     for peppers in ([OLD], [NEW, OLD], [NEW]):
-        await match_peppers(office.store, Peppers(peppers))
+        await match_peppers(new_office.store, Peppers(peppers))
 
     with pytest.raises(ConfigurationError):
-        await match_peppers(office.store, Peppers([OLD]))
+        await match_peppers(new_office.store, Peppers([OLD]))
 
 
 async def test_a_key_kept_under_an_older_pepper_opens_while_that_is_in_the_list(office):

@@ -11,6 +11,7 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from app.access.file_keys import adopt_file_keys
+from app.access.pepper import match_peppers
 from app.api.admin_bodies import KeyCreate
 from app.api.admin_parts import AdminParts
 from app.domain.configuration import KeyEntry
@@ -63,6 +64,7 @@ class House:
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     async with opened(f"sqlite:///{tmp_path}/keys.db") as database:
         office, records = office_over(database), RecordStore(database)
+        await match_peppers(office.store, office.peppers)
         admission = Admission(
             MemoryCounters(), now=office.clock, wall_seconds=office.clock, lease_seconds=60
         )

@@ -8,6 +8,7 @@ from app.api.admin_door import AdminDoor, AdminKeys, actor_of
 from app.domain.errors import Unauthenticated
 from app.domain.keys import Actor
 from tests.fakes.admin import ADMIN, VIEWER, VIRTUAL
+from tests.fakes.clock import Clock
 
 NOBODY = None
 
@@ -67,7 +68,9 @@ class Behind:
         await send({"type": "http.response.body", "body": b"{}"})
 
 
-async def through(behind: Behind, method: str, key: str | None) -> tuple[int, dict[bytes, bytes]]:
+async def through(
+    behind: Behind, method: str, key: str | None, *, door: AdminDoor | None = None
+) -> tuple[int, dict[bytes, bytes]]:
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -78,7 +81,7 @@ async def through(behind: Behind, method: str, key: str | None) -> tuple[int, di
 
     headers = [] if key is None else [(b"authorization", f"Bearer {key}".encode())]
     scope = {"type": "http", "method": method, "headers": headers, "client": ("203.0.113.9", 1)}
-    await AdminDoor(behind, keys())(scope, receive, send)
+    await (door or AdminDoor(behind, keys()))(scope, receive, send)
     return sent[0]["status"], dict(sent[0]["headers"])
 
 
@@ -103,6 +106,22 @@ async def test_a_viewer_reads_an_admin_does_all_and_nobody_else_comes_through(
     assert (reads if method in ("GET", "HEAD") else changes) == status
     assert (1 if status == 200 else 0) == len(behind.came)
     assert b"no-store" == headers[b"cache-control"]
+
+
+async def test_s10_an_address_with_too_many_wrong_keys_waits_and_right_ones_go_on():
+    behind, clock = Behind(), Clock()
+    door = AdminDoor(behind, keys(), clock)
+    for _ in range(100):
+        assert 401 == (await through(behind, "GET", None, door=door))[0]  # none is not a wrong one
+
+    found = [(await through(behind, "GET", VIRTUAL, door=door))[0] for _ in range(61)]
+    status, headers = await through(behind, "GET", VIRTUAL, door=door)
+
+    assert [401] * 60 + [429] == found
+    assert (429, b"1", b"no-store") == (status, headers[b"retry-after"], headers[b"cache-control"])
+    assert 200 == (await through(behind, "GET", ADMIN, door=door))[0]
+    clock.advance(1)
+    assert 401 == (await through(behind, "GET", VIRTUAL, door=door))[0]
 
 
 async def test_the_routes_know_who_came_and_from_where():

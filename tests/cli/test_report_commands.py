@@ -206,6 +206,15 @@ CHANGES = [
     pytest.param(
         {"name": "a", "rpm": 1}, {"name": "b", "rpm": 2}, "name a → b, rpm 1 → 2", id="several"
     ),
+    pytest.param(
+        {"keys": [{"name": "ci", "created_at": 1.5}]},
+        {
+            "keys": [{"name": "ci", "created_at": 1.5}, {"name": "ops", "created_at": 1.5}],
+            "teams": [{"name": "research", "created_at": 1.5}],
+        },
+        "keys ci, ops; teams research",
+        id="what a start takes over from the configuration is its names",
+    ),
     pytest.param({"rpm": 1}, {"rpm": 1, "old": 2}, "old - → 2", id="a field that is new"),
 ]
 

@@ -365,7 +365,8 @@ class AdminPlane:
         gatekeeper = Gatekeeper(is_open, None, self.keys.admin, self.keys.viewer)
         behind = (self.desks.parts() if parts is None else parts, self.keys)
         plane = ControlPlaneParts("9", lambda: "ok", lambda: b"", gatekeeper, self._next_id)
-        add_control_plane(self.app, replace(plane, admin=behind) if with_admin else plane)
+        self.shown = replace(plane, admin=behind) if with_admin else plane
+        add_control_plane(self.app, self.shown)
         self.served = RequestIds(self.app, self._next_id)
 
     def _next_id(self) -> str:

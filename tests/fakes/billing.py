@@ -10,8 +10,10 @@ from app.domain.prices import Price
 from app.limits.admission import Admission
 from app.limits.memory_counters import MemoryCounters
 from app.proxy.billing import Billing
+from app.upstreams.upstream import Upstream
 from app.usage.price_book import PriceBook
 from tests.fakes.clock import Clock
+from tests.fakes.upstreams import upstream_of
 
 LEASE_SECONDS = 1860.0
 
@@ -58,9 +60,11 @@ def billing_of(
     prices: Mapping[str, Price] | None = None,
     options: LimitOptions | None = None,
     admission: Admission | None = None,
+    upstreams: Mapping[str, Upstream] | None = None,
 ) -> Billing:
     now = now or Clock()
     return Billing(
+        upstreams or {name: upstream_of("openai", name=name) for name in ("up", "dear")},
         admission or admission_of(now),
         PriceBook(prices or {}),
         journal,

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from pydantic import SecretStr
 
+from app.domain.configuration import KeyEntry
 from app.domain.ledger import UsageRecord
 from app.domain.limits import Limits
 from app.domain.prices import Price
-from tests.fakes.gateways import KEY, RunningGateway
+from tests.fakes.gateways import KEY, RunningGateway, running_demo
 from tests.fakes.ledgers import keeping, ledger_over, records_of
-from tests.fakes.raw_client import ask, chat, connected, eventually, request
+from tests.fakes.raw_client import ask, chat, chat_body, connected, eventually, request
 from tests.fakes.scripted_upstream import (
     ANSWER,
     DONE,
@@ -193,3 +195,46 @@ async def test_what_was_spent_is_known_after_a_restart(upstream, tmp_path: Path)
 
     assert (429, "insufficient_quota") == (refused.status, refused.json()["error"]["code"])
     assert refused.header("x-should-retry") == "false"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(chat(), id="an answer"),
+        pytest.param(request("GET", "/v1/models"), id="the list"),
+        pytest.param(request("GET", "/v1/me"), id="oneself"),
+        pytest.param(request("POST", "/v1/chat/completions", b"{"), id="400"),
+        pytest.param(request("GET", "/v1/models/none"), id="404 a model"),
+        pytest.param(request("GET", "/v1/requests/none"), id="404 an exchange"),
+        pytest.param(request("POST", "/v1/embeddings", b"{}"), id="404 an endpoint"),
+    ],
+)
+async def test_c5_every_reply_says_where_the_limits_stand(upstream, tmp_path: Path, sent):
+    upstream.tell(whole(ANSWER))
+    keys = keeping(tmp_path, entry_of(upstream)).keys
+    limited = (replace(keys[0], limits=Limits(rpm=60, tpm=100_000)),)
+    async with ledger_over(tmp_path, entry_of(upstream), keys=limited) as limiting:
+        reply = await ask(limiting, sent)
+
+    assert ("60", "100000") == (
+        reply.header("x-ratelimit-limit-requests"),
+        reply.header("x-ratelimit-limit-tokens"),
+    )
+    assert reply.header("x-ratelimit-reset-requests") is not None
+
+
+@pytest.mark.parametrize(
+    ("model", "path", "status"),
+    [
+        pytest.param("gpt-4o", "/openmind/v1/openai/chat/completions", 200, id="the usual one"),
+        pytest.param("gpt-4o", "/openmind/v1/nearai/chat/completions", 404, id="S15: another one"),
+        pytest.param("deepseek-chat", "/openmind/v1/deepseek/chat/completions", 200, id="granted"),
+        pytest.param("deepseek-chat", "/openmind/v1/openai/chat/completions", 404, id="elsewhere"),
+    ],
+)
+async def test_s15_a_path_that_names_a_provider_leads_no_further(model, path, status):
+    models = ("openmind/gpt-4o", "openmind/deepseek/*")
+    async with running_demo(keys=(KeyEntry("test", SecretStr(KEY), models=models),)) as demo:
+        reply = await ask(demo, request("POST", path, chat_body(model)))
+
+    assert status == reply.status

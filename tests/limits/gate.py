@@ -13,9 +13,11 @@ ONE = Ask(requests=1, tokens=10, cost_nano=5, slots=1)
 NOTHING = Spent(0, 0, 0)
 
 
-def principal_of(key: Limits, team: Limits | None = None, name: str = "ci") -> Principal:
-    """A caller whose key is called *name*, in the team `red` where that has limits."""
-    scopes: tuple[Scope, ...] = (Scope("key", f"key_{name}", name, key),)
+def principal_of(
+    key: Limits, team: Limits | None = None, name: str = "ci", version: int = 0
+) -> Principal:
+    """A caller whose key is called *name*, in the team `red` where that has limits. *version*: of the key's."""
+    scopes: tuple[Scope, ...] = (Scope("key", f"key_{name}", name, key, version),)
     if team is not None:
         scopes += (Scope("team", "team_red", "red", team),)
     return Principal(name, scopes=scopes)
@@ -37,9 +39,11 @@ class Gate:
         self.clock.advance(seconds)
         self.wall.advance(seconds)
 
-    async def admit(self, principal: Principal, ask: Ask = ONE) -> Reservation:
+    async def admit(
+        self, principal: Principal, ask: Ask = ONE, at_ms: int | None = None
+    ) -> Reservation:
         self._ids += 1
-        return await self.admission.admit(principal, ask, "gpt-4o", str(self._ids))
+        return await self.admission.admit(principal, ask, "gpt-4o", str(self._ids), at_ms)
 
     async def refusal(
         self, principal: Principal, ask: Ask = ONE

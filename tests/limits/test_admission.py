@@ -232,6 +232,100 @@ class TestAChangedLimit:
         assert None is await gate.refusal(by_day, Ask(1, 1, 50))
         assert isinstance(await gate.refusal(by_week, Ask(1, 1, 1)), QuotaExceeded)
 
+    @pytest.mark.parametrize("lowered", [2500, 10], ids=["to the half", "to a hair"])
+    async def test_that_is_lowered_forgives_no_debt_and_makes_it_no_longer(self, lowered):
+        gate = Gate()
+        before = principal_of(Limits(tpm=5000))
+        gate.settle(await gate.admit(before, Ask(1, 10)), Spent(1, 50_000, 0))  # ten minutes' worth
+
+        after = principal_of(Limits(tpm=lowered))
+        gate.settle(await gate.admit(after, LOOK), NOTHING)
+
+        assert 10 * lowered == gate.used(after, "tpm")
+
+    async def test_that_was_nought_or_is_raised_is_paid_back_faster(self):
+        gate = Gate()
+        for number, (before, expected) in enumerate([(0, 5000), (100, 50_000)]):
+            indebted = principal_of(Limits(tpm=before), name=str(number))
+            gate.settle(await gate.admit(indebted, Ask(1)), Spent(1, 50_000, 0))
+
+            raised = principal_of(Limits(tpm=5000), name=str(number))
+
+            assert expected == gate.used(raised, "tpm")
+
+    async def test_to_what_it_was_already_changes_nothing(self):
+        gate = Gate()
+        gate.settle(await gate.admit(principal_of(Limits(tpm=1000))), Spent(1, 50_000, 0))
+
+        gate.settle(await gate.admit(principal_of(Limits(tpm=1000)), LOOK), NOTHING)
+
+        assert 50_000 == gate.used(principal_of(Limits(tpm=1000)), "tpm")
+
+    async def test_that_goes_and_comes_back_finds_what_was_used_less_what_leaked(self):
+        gate = Gate()
+        limited, free = principal_of(Limits(rpm=1, tpm=60)), principal_of(NO_LIMITS)
+        await gate.admit(limited, Ask(1, 60))
+        long_one = await gate.admit(free, Ask(1, 1000))
+        gate.advance(20)
+        assert await gate.refusal(limited, Ask(1)) is not None
+
+        gate.settle(long_one, NOTHING)  # which took nothing of them, so gives nothing back
+
+        assert (1, 40) == (gate.used(limited, "rpm"), gate.used(limited, "tpm"))
+
+    async def test_is_not_undone_by_who_was_authenticated_before(self):
+        gate = Gate()
+        old = principal_of(Limits(rpm=100, budget_nano=5, budget_period="day"), version=4)
+        new = principal_of(Limits(rpm=2, budget_nano=1000), version=5)
+        await gate.admit(new)
+
+        await gate.admit(old)
+
+        assert await gate.refusal(old) is not None
+        assert await gate.refusal(new) is not None
+        gate.advance(60)
+        error = await gate.refusal(old, Ask(1, 1, 991))
+        assert isinstance(error, QuotaExceeded)
+        assert "$0.000001 in all" in error.message
+
+
+class TestToLook:
+    async def test_forgives_no_debt(self):
+        gate = Gate()
+        principal = principal_of(Limits(tpm=1000))
+        gate.settle(await gate.admit(principal), Spent(1, 50_000, 0))
+
+        assert 0 == gate.used(principal_of(Limits(tpm=0)), "tpm")
+        assert 50_000 == gate.used(principal_of(Limits(tpm=1000)), "tpm")
+        assert 50_000 == gate.used(principal, "tpm")
+
+    async def test_with_other_limits_changes_none(self):
+        gate = Gate()
+        principal = principal_of(Limits(rpm=1))
+        await gate.admit(principal)
+
+        for other in (NO_LIMITS, Limits(rpm=50), EVERY_LIMIT):
+            gate.admission.standings(principal_of(other, version=9))
+
+            assert await gate.refusal(principal) is not None
+
+    async def test_at_a_key_that_nobody_used_shows_all_of_it_free(self):
+        gate = Gate()
+
+        assert [0] * 5 == [one.used for one in gate.admission.standings(principal_of(EVERY_LIMIT))]
+
+
+async def test_what_asks_for_less_than_nothing_reserves_nothing():
+    gate = Gate()
+    principal = principal_of(Limits(tpm=100, budget_nano=100, budget_tokens=100))
+    await gate.admit(principal, Ask(1, 40, 40, 1))
+
+    await gate.admit(principal, Ask(1, -1000, 10, 1))
+    await gate.admit(principal, Ask(1, 10, -1000, 1))
+
+    used = [gate.used(principal, name) for name in ("tpm", "budget_usd", "budget_tokens")]
+    assert [50, 50, 50] == used
+
 
 async def test_ten_thousand_keys_are_no_problem():
     gate = Gate()

@@ -16,7 +16,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multi
 from typing_extensions import override
 
 from app.domain.errors import QuotaExceeded, RateLimited
-from app.domain.limits import Ask, Limits, Spending, Spent
+from app.domain.limits import LOOK, Ask, Limits, Spending, Spent
 from app.domain.principal import Principal
 from app.limits.admission import Reservation
 from tests.limits.gate import LEASE_SECONDS, Gate, principal_of
@@ -76,7 +76,9 @@ class Exchange:
 
 
 class ModelBucket:
-    """A limit a minute in fractions of a request or token."""
+    """A limit a minute in fractions of a request or token. *is_open*: there is one now."""
+
+    is_open = True
 
     def __init__(self, limit: int, now: Fraction) -> None:
         self.limit = limit
@@ -90,6 +92,18 @@ class ModelBucket:
             self.emptied = now
         return self.level
 
+    def change(self, limit: int, now: Fraction) -> None:
+        """No debt is forgiven, and nobody waits longer than he had to or than a minute."""
+        level = self.leak(now)
+        if limit != self.limit:
+            as_long = level * limit / self.limit if self.limit else Fraction(0)
+            grain = 60 * 10**9  # the finest that a level tells
+            self.level = min(level, max(Fraction(limit), Fraction(int(as_long * grain), grain)))
+        self.limit = limit
+        if not self.is_open:
+            self.emptied = now
+        self.is_open = True
+
 
 class AdmissionMachine(RuleBasedStateMachine):
     """Two keys of one team."""
@@ -102,7 +116,7 @@ class AdmissionMachine(RuleBasedStateMachine):
         self.limits = dict(zip(KEYS, keys, strict=True)) | {"team": team}
         self.exchanges: list[tuple[Reservation, Exchange]] = []
         self.buckets: dict[tuple[str, str], ModelBucket] = {}
-        self.unseen_ends = 0
+        self.unseen_ends = self.jumps = 0
         for scope in SCOPES:
             self._adopt(scope)
 
@@ -117,17 +131,19 @@ class AdmissionMachine(RuleBasedStateMachine):
         for name in ("rpm", "tpm"):
             limit = getattr(self.limits[scope], name)
             bucket = self.buckets.get((scope, name))
-            if limit is None:
-                self.buckets.pop((scope, name), None)
-            elif bucket is None:
+            if bucket is not None and limit is None:
+                bucket.is_open = False
+            elif bucket is not None and limit is not None:
+                bucket.change(limit, self.now)
+            elif limit is not None:
                 self.buckets[scope, name] = ModelBucket(limit, self.now)
-            else:
-                bucket.level = min(bucket.leak(self.now), Fraction(limit))
-                bucket.limit = limit
-                bucket.leak(self.now)
         for key in KEYS:
-            self.gate.admission.standings(self._principal(key))
+            assert drive(self.gate.refusal(self._principal(key), LOOK)) is None
         self._notice_ends()
+
+    def _bucket(self, scope: str, name: str) -> ModelBucket | None:
+        bucket = self.buckets.get((scope, name))
+        return bucket if bucket is not None and bucket.is_open else None
 
     def _notice_ends(self) -> None:
         for _, one in self.exchanges:
@@ -155,7 +171,7 @@ class AdmissionMachine(RuleBasedStateMachine):
             name
             for name, amount in asked.items()
             if amount
-            and (bucket := self.buckets.get((scope, name)))
+            and (bucket := self._bucket(scope, name))
             and bucket.leak(self.now) + amount > bucket.limit
         }
         slots = sum(one.ask.slots for one in self._of(scope) if one.holds)
@@ -189,7 +205,7 @@ class AdmissionMachine(RuleBasedStateMachine):
             return multiple()
         for scope in (key, "team"):
             for name, amount in (("rpm", ask.requests), ("tpm", ask.tokens)):
-                if bucket := self.buckets.get((scope, name)):
+                if bucket := self._bucket(scope, name):
                     bucket.level = bucket.leak(self.now) + amount
         exchange = Exchange(key, ask, self.now, spans_of(self.gate.wall()))
         self.exchanges.append((reservation, exchange))
@@ -208,7 +224,7 @@ class AdmissionMachine(RuleBasedStateMachine):
                 ("rpm", spent.requests, exchange.ask.requests),
                 ("tpm", spent.tokens, exchange.ask.tokens),
             ):
-                if (bucket := self.buckets.get((scope, name))) is None:
+                if (bucket := self._bucket(scope, name)) is None:
                     continue
                 level = bucket.leak(self.now)
                 if used > asked or bucket.emptied <= exchange.at:
@@ -221,6 +237,18 @@ class AdmissionMachine(RuleBasedStateMachine):
     @rule(hours=st.integers(1, 24 * 40))
     def set_the_calendar_forward(self, hours):
         self.gate.wall.advance(hours * 3600)
+
+    @rule(days=few(99), sign=st.sampled_from((1, -1)), ask=ASKS)
+    def jump_with_the_calendar_and_come_back(self, days, sign, ask):
+        """To where it never was and never is again: counters know but the periods that ran last."""
+        self.jumps += 1
+        jump = sign * (5000 + 100 * self.jumps + days) * 86_400
+        self.gate.wall.seconds += jump
+        made = self.admit(KEYS[0], ask)
+        self.gate.wall.seconds -= jump
+        self.look(KEYS[0])
+        if isinstance(made, tuple):
+            self.settle(made, Spent(1, 3, 2))
 
     @rule(scope=st.sampled_from(SCOPES), limits=LIMITS)
     def change_limits(self, scope, limits):
@@ -253,7 +281,7 @@ class AdmissionMachine(RuleBasedStateMachine):
         expected = {
             name: (math.ceil(bucket.leak(self.now)), 0)
             for (whose, name), bucket in self.buckets.items()
-            if whose == scope
+            if whose == scope and bucket.is_open
         }
         if limits.concurrency is not None:
             slots = sum(one.ask.slots for one in self._of(scope) if one.holds)

@@ -8,7 +8,7 @@ from app.domain.errors import QuotaExceeded
 from app.domain.limits import Ask, Limits, PeriodStarts, Spending, Spent
 from app.limits.periods import Calendar, next_start_ms, period_starts
 from tests.fakes.clock import Clock
-from tests.limits.gate import Gate, principal_of
+from tests.limits.gate import NOTHING, Gate, principal_of
 
 
 def ms(text: str) -> int:
@@ -85,13 +85,22 @@ class TestTheCalendar:
 
         assert period_starts(ms("2026-11-23")) == calendar.starts()
 
-    def test_set_back_across_midnight_does_not_bring_yesterday_back(self):
+    def test_knows_two_days_at_once(self):
+        calendar = Calendar(Clock(ms("2026-11-23T00:30") / 1000))
+        today, yesterday = calendar.starts(), calendar.starts(ms("2026-11-22T23:59:59.999"))
+
+        assert period_starts(ms("2026-11-22")) == yesterday
+        for _ in range(3):
+            assert calendar.starts() is today
+            assert calendar.starts(ms("2026-11-22T23:59")) is yesterday
+
+    def test_set_back_across_midnight_shows_the_day_before(self):
         wall = Clock(ms("2026-11-23T00:30") / 1000)
         calendar = Calendar(wall)
-        today = calendar.starts()
+        calendar.starts()
         wall.seconds -= 3600
 
-        assert calendar.starts() is today
+        assert period_starts(ms("2026-11-22")) == calendar.starts()
 
     def test_set_back_by_a_month_follows(self):
         wall = Clock(ms("2026-12-23T00:30") / 1000)
@@ -155,6 +164,53 @@ async def test_a_reservation_settled_before_anyone_noticed_midnight_counts_yeste
 
     assert 0 == gate.used(principal, "budget_usd")
     assert (6, 50) == gate.admission.spending(principal.scopes[0]).week
+
+
+async def test_a_request_counts_in_the_day_it_came_in_as_in_the_ledger():
+    gate = Gate(ms("2026-11-22T23:59") / 1000)
+    principal = principal_of(by("day"))
+    came_ms = int(gate.wall() * 1000)
+    gate.settle(await gate.admit(principal, Ask(1, 1, 8)), Spent(1, 1, 8))
+    gate.advance(120)  # its body takes so long, and others come meanwhile
+    gate.settle(await gate.admit(principal, Ask(1, 1, 6)), Spent(1, 1, 6))
+
+    with pytest.raises(QuotaExceeded):
+        await gate.admit(principal, Ask(1, 1, 3), came_ms)
+    late_one = await gate.admit(principal, Ask(1, 1, 2), came_ms)
+
+    assert 6 == gate.used(principal, "budget_usd")
+    gate.settle(late_one, Spent(1, 1, 1))
+    assert 6 == gate.used(principal, "budget_usd")
+    assert None is await gate.refusal(principal, Ask(1, 1, 4))
+    expected = Spending((6, 1), (15, 3), (15, 3), (15, 3))._replace(week=(6, 1))
+    assert expected == gate.admission.spending(principal.scopes[0])
+    with pytest.raises(QuotaExceeded):
+        await gate.admit(principal, Ask(1, 1, 2), came_ms)
+
+
+@pytest.mark.parametrize("period", ["day", "week", "month"])
+@pytest.mark.parametrize(
+    "hours",
+    [pytest.param(hours, id=f"{hours} hours") for hours in (960, -960, 24, -24, -30, 13, -13)],
+)
+async def test_a_clock_that_jumps_and_comes_back_gives_no_second_budget(period, hours):
+    """Reliability R21: each period keeps what was spent in it."""
+    gate = Gate()
+    principal = principal_of(by(period), by(period))
+    gate.settle(await gate.admit(principal, Ask(1, 1, 10)), Spent(1, 1, 10))
+    before = gate.admission.spending(principal.scopes[0])
+    open_one = None
+    gate.wall.seconds += hours * 3600
+    if gate.used(principal, "budget_usd") == 0:  # another period
+        open_one = await gate.admit(principal, Ask(1, 1, 3))
+
+    gate.wall.seconds -= hours * 3600
+
+    assert isinstance(await gate.refusal(principal, Ask(1, 1, 1)), QuotaExceeded)
+    if open_one is not None:
+        gate.settle(open_one, NOTHING)
+    assert before == gate.admission.spending(principal.scopes[0])
+    assert {0} == {standing.reserved for standing in gate.admission.standings(principal)}
 
 
 async def test_a_start_goes_on_where_the_ledger_stands():

@@ -94,10 +94,10 @@ def run(
     return Result(
         sent.decode(),
         stream.fault,
-        stream.usage,
-        stream.finish_reason,
-        stream.has_content,
-        stream.output_characters,
+        stream.progress.usage,
+        stream.progress.finish_reason,
+        stream.progress.has_content,
+        stream.progress.output_characters,
         stream.dropped_events,
     )
 

@@ -97,7 +97,8 @@ def test_events_of_one_shape_leave_as_they_came_in_the_very_same_bytes(name):
     assert several is stream.feed(several)
     assert one is stream.feed(one)
     assert (
-        len("a") + len("Hello wörld") + 5 + len("世界another text") + 1 == stream.output_characters
+        len("a") + len("Hello wörld") + 5 + len("世界another text") + 1
+        == stream.progress.output_characters
     )
 
 
@@ -111,7 +112,7 @@ def test_padding_may_vary_too(paddings):
     ).encode()
 
     assert padded is stream.feed(padded)
-    assert len("aHelloworld") == stream.output_characters
+    assert len("aHelloworld") == stream.progress.output_characters
 
 
 @pytest.mark.parametrize("name", SHAPES)

@@ -19,6 +19,7 @@ from app.protocol.requests import read_chat_request
 from app.proxy.billing import Billing
 from tests.fakes.billing import FakeJournal, admission_of, billing_of
 from tests.fakes.clock import Clock
+from tests.fakes.upstreams import upstream_of
 
 ROUTE = Route("m", (Deployment("up", "m", "m"),))
 TWO = Route("r", (Deployment("up", "m", "m"), Deployment("dear", "x", "x")), is_named=True)
@@ -90,10 +91,18 @@ SAID = WholeOutput(4 * 25)  # 25 tokens
         pytest.param(
             Outcome.CLIENT_GONE,
             None,
-            WholeOutput(9, COUNTED),
+            WholeOutput(9, COUNTED, counted_characters=9),
             COUNTED,
             "upstream",
             id="who left behind the count",
+        ),
+        pytest.param(
+            None,
+            None,
+            WholeOutput(409, COUNTED, counted_characters=9),
+            Usage(1000, 50 + 100),
+            "estimated",
+            id="what came behind the count is added to it",
         ),
         pytest.param(Outcome.TIMEOUT, None, None, Usage(10, 0), "estimated", id="a timeout"),
         pytest.param(Outcome.SHUTDOWN, None, SAID, Usage(10, 25), "estimated", id="a drain"),
@@ -211,12 +220,55 @@ async def test_j12_or_is_refused_to_a_key_with_a_budget():
     assert without.exchange.is_intended
 
 
-async def test_the_price_is_found_behind_a_provider_s_name():
+OF_A_PROVIDER = Price(request=7_000)
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        pytest.param("openai/gpt-4o", None, id="the model names it"),
+        pytest.param("gpt-4o", None, id="the model's name alone says it"),
+        pytest.param("gpt-4o", "openai", id="the path names it"),
+    ],
+)
+@pytest.mark.parametrize("price", ["mind/openai/gpt-4o", "mind/openai/*", "mind/gpt-4o"])
+async def test_j1_a_provider_s_price_is_reserved_and_charged(model, named, price):
+    """However the client spells it: else a budget would hold nothing."""
     one = Charging(caller(budget_nano=10**12))
+    upstreams = {"mind": upstream_of("openmind", name="mind")}
+    one.billing = billing_of(
+        one.clock,
+        journal=one.journal,
+        prices={price: OF_A_PROVIDER},
+        admission=one.admission,
+        upstreams=upstreams,
+        options=LimitOptions(unpriced="refuse"),
+    )
+    one.exchange.provider = named or ""
+    await one.billing.admit_chat(
+        one.principal, CHAT, Route("x", (Deployment("mind", model),)), one.exchange
+    )
+    reserved = one.used("budget_usd")
+    one.exchange.upstream, one.exchange.model, one.exchange.provider = "mind", "gpt-4o", "openai"
+    one.billing.attempt(one.exchange)
+    one.exchange.attempts, one.exchange.sent_at, one.exchange.usage = 1, one.clock(), COUNTED
+    one.end()
 
-    await one.asked(route=Route("x", (Deployment("up", "openai/m"),)))
+    assert (7, 7) == reserved
+    assert (7, True) == (one.journal.records[0].cost_nano, one.journal.records[0].priced)
+    assert (7, 0) == one.used("budget_usd")
 
-    assert one.used("budget_usd")[0] == PRICES["up/m"].cost_nano(Usage(10, 100))
+
+@pytest.mark.parametrize("choices", [-99_999_999, -1, 0])
+async def test_no_count_of_choices_gives_tokens_back(choices):
+    one = Charging(caller(tpm=1_000_000, budget_tokens=1_000_000))
+    chat = read_chat_request(b'{"model":"m","max_tokens":100,"n":%d}' % choices)
+
+    await one.asked(chat=chat)
+    assert one.used("tpm")[0] > 100
+    one.end(Outcome.UPSTREAM_ERROR)
+
+    assert one.used("tpm") == one.used("budget_tokens") == (0, 0)
 
 
 async def test_j2_the_intent_stands_before_an_upstream_is_asked():

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from app.domain.errors import ModelNotFound, UpstreamDisconnected, UpstreamUnreachable
+from app.domain.errors import Draining, ModelNotFound, UpstreamDisconnected, UpstreamUnreachable
 from app.domain.exchange import Exchange
 from app.proxy.reply import Reply
-from tests.fakes.billing import billing_of
+from tests.fakes.billing import FakeJournal, billing_of
 from tests.fakes.clients import FakeClient
 from tests.fakes.clock import Clock
 
@@ -221,3 +221,38 @@ async def test_law_7_no_error_stands_behind_a_stream_that_was_complete():
 
     assert one.client.body.endswith(b"data: [DONE]\n\n")
     assert one.client.is_finished
+
+
+async def test_j5_an_answer_that_is_booked_is_sent_though_the_gateway_stops():
+    """`fsync: always`: the record stands, so the client must not be told to ask again."""
+    journal = FakeJournal()
+    journal.durability = asyncio.get_running_loop().create_future()
+    one = Replying(**ASKED, sent_at=100.0)
+    one.exchange.is_intended = True
+    one.reply = Reply(one.client, one.exchange, one.clock, billing_of(one.clock, journal=journal))
+    ending = asyncio.get_running_loop().create_task(one.reply.whole(b'{"a":1}'))
+    await asyncio.sleep(0)
+    assert journal.records
+    ending.cancel()
+    await asyncio.wait([ending])
+
+    one.reply.failure(Draining("The gateway is shutting down."))
+
+    assert (200, b'{"a":1}', True) == (one.client.status, one.client.body, one.client.is_finished)
+    assert len(journal.records) == 1
+
+
+async def test_j5_the_record_stands_before_the_last_byte():
+    journal = FakeJournal()
+    one = Replying(**ASKED, sent_at=100.0)
+    one.exchange.is_intended = True
+    one.reply = Reply(one.client, one.exchange, one.clock, billing_of(one.clock, journal=journal))
+    one.client.is_full = True
+    ending = asyncio.get_running_loop().create_task(one.reply.whole(b"x" * 2000))
+    await asyncio.sleep(0)
+    sent, booked = len(one.client.body), list(journal.records)
+    one.client.has_room()
+    await ending
+
+    assert (2000 - 512, []) == (sent, booked)
+    assert (2000, 1) == (len(one.client.body), len(journal.records))

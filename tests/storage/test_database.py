@@ -34,7 +34,7 @@ async def raise_version(database: Database, pause: float = 0) -> None:
 
 async def test_a_fresh_database_has_the_one_row_of_changes(database):
     async with database.reading() as connection:
-        assert [(1, 0, "")] == (await connection.execute(select(changes))).all()
+        assert [(1, 0, "", "")] == (await connection.execute(select(changes))).all()
 
 
 async def test_what_was_committed_is_there_after_the_next_open(database_url):

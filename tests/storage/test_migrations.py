@@ -49,5 +49,5 @@ async def test_processes_that_start_at_once_migrate_once(database_url):
 
     database = await Database.open(database_url)
     async with database.reading() as connection:
-        assert [(1, 0, "")] == (await connection.execute(select(changes))).all()
+        assert [(1, 0, "", "")] == (await connection.execute(select(changes))).all()
     await database.aclose()

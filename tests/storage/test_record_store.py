@@ -229,6 +229,20 @@ async def test_spending_is_told_by_period_key_and_team(store):
     assert found["team", "team_a"].total == (112_111, 12 + 120)
 
 
+async def test_days_to_come_count_in_no_period_but_all_time(store):
+    """A clock that was ahead wrote them."""
+    next_month = int(datetime(2026, 10, 1, tzinfo=UTC).timestamp() * 1000)
+    tomorrow = MIDNIGHT_MS + DAY_MS
+    await store.add([a_record(at_ms=at_ms) for at_ms in (MIDNIGHT_MS, tomorrow, next_month)])
+    await store.add([a_record(key_id="key_b", at_ms=next_month + 7 * DAY_MS)])
+
+    found = await store.spending(PeriodStarts(MIDNIGHT_MS, MONDAY_MS, MONTH_MS))
+
+    # That day is a Sunday.
+    assert found["key", "key_a"] == Spending((1000, 120), (1000, 120), (2000, 240), (3000, 360))
+    assert found["key", "key_b"] == Spending(total=(1000, 120))
+
+
 async def test_a_week_that_began_last_month_is_whole(store):
     first_of_month = int(datetime(2026, 10, 1, tzinfo=UTC).timestamp() * 1000)  # a Thursday
     monday = first_of_month - 3 * DAY_MS

@@ -276,7 +276,7 @@ async def test_always_means_that_what_was_written_stands_on_the_disk(tmp_path):
 def test_a_folder_that_cannot_be_is_said_at_start(tmp_path):
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(ConfigurationError, match=r"storage\.journal"):
+    with pytest.raises(ConfigurationError, match=r"usage\.journal"):
         Series.begin(tmp_path / "file" / "journal", "1")
 
 

@@ -34,7 +34,7 @@ def test_what_is_remembered_of_clients_names_is_bounded():
     book.price("sun", "x" * 10_000)
 
     assert len(book._found) <= 1024
-    assert ("sun", "x" * 10_000) not in book._found
+    assert ("sun", "x" * 10_000, "") not in book._found
 
 
 def test_the_rows_are_the_operator_s_in_their_order():

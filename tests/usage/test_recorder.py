@@ -1,6 +1,8 @@
 """The recorder between journal and database (reliability J7, Q6)."""
 
 import asyncio
+import errno
+import os
 from contextlib import asynccontextmanager
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from app.domain.errors import LedgerUnavailable
 from app.usage.journal import Journal
 from app.usage.recorder import BATCH_RECORDS, Recorder
+from app.usage.recovery import recover
 from app.usage.segments import Series
 from tests.fakes.clock import Clock
 from tests.fakes.record_stores import MemoryRecordStore
@@ -248,7 +251,7 @@ async def test_an_exchange_whose_settlement_was_dropped_is_booked_long_after_its
     desk.journal.intend(an_intent("lost"))
     desk.journal.progress(a_progress("lost"))
     await desk.recorder.flush()
-    desk.clock.advance(1860 + 599)
+    desk.clock.advance(1860 + 3599)
     await desk.recorder.flush()
     assert {} == desk.store.kept
 
@@ -258,6 +261,90 @@ async def test_an_exchange_whose_settlement_was_dropped_is_booked_long_after_its
     found = desk.store.kept["lost"]
     assert (found.outcome, found.recovered, found.cost_nano) == ("shutdown", True, 70)
     assert len(desk.warnings.events) == 1
+
+
+async def test_a_settlement_that_comes_after_its_exchange_was_booked_is_told(desk):
+    desk.journal.intend(an_intent("slow"))
+    desk.journal.intend(an_intent("lost"))
+    await desk.recorder.flush()
+    desk.clock.advance(1860 + 3601)
+    await desk.recorder.flush()
+
+    desk.journal.settle(a_record("slow"))
+    desk.journal.settle(a_record("e1"))
+    await desk.recorder.flush()
+    await desk.recorder.flush()
+
+    assert desk.store.kept["slow"].recovered
+    assert desk.warnings.events == [
+        "exchanges were never settled; booked as recovered",
+        "exchanges were settled after they had been booked as recovered",
+    ]
+
+
+class FaultyReads:
+    """The calls *at* which *name* of `os` fails, for files that are only read; 0 fails them all."""
+
+    def __init__(self, name: str, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._at = at
+        self._seen = 0
+        self._real = getattr(os, name)
+        monkeypatch.setattr(f"app.usage.tail.os.{name}", self)
+
+    def __call__(self, first, second, *rest):
+        if isinstance(first, int) or second == os.O_RDONLY:
+            self._seen += 1
+            if self._at in (0, self._seen):
+                raise OSError(errno.EMFILE, "Too many open files")
+        return self._real(first, second, *rest)
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+@pytest.mark.parametrize("call", ["open", "pread"])
+async def test_a_moment_without_descriptors_loses_no_segment(tmp_path, monkeypatch, call, at):
+    """Reliability J7: a segment goes when all of it is committed."""
+    desk = Desk(tmp_path, segment_bytes=2000, most_at_hand=0)
+    for number in range(30):
+        desk.journal.settle(a_record(f"e{number}"))
+    with monkeypatch.context() as patch:
+        FaultyReads(call, at, patch)
+        with pytest.raises(LedgerUnavailable, match="Too many open files"):
+            await desk.recorder.flush()
+    assert desk.journal.pending == 30 - len(desk.store.kept)
+
+    await desk.recorder.flush()
+
+    assert 30 == len(desk.store.kept)
+    assert desk.journal.pending == 0
+    assert [] == desk.warnings.events
+    await desk.recorder.finish(5)
+
+
+async def test_a_journal_that_cannot_be_read_at_the_end_is_left_for_the_next_start(
+    tmp_path, monkeypatch
+):
+    desk = Desk(tmp_path)
+    desk.journal.settle(a_record())
+    with monkeypatch.context() as patch:
+        FaultyReads("open", 0, patch)
+        assert not await desk.recorder.finish(5)
+
+    assert (await recover(tmp_path, desk.store, warn=desk.warnings)).records == 1
+
+
+async def test_where_no_thread_can_be_started_segments_go_all_the_same(tmp_path, monkeypatch):
+    async def none_left(*_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(asyncio, "to_thread", none_left)
+    desk = Desk(tmp_path, segment_bytes=600)
+    for number in range(6):
+        desk.journal.settle(a_record(f"e{number}"))
+
+    await desk.recorder.flush()
+
+    assert 1 == len(desk.series.numbers())
+    await desk.recorder.finish(5)
 
 
 async def test_what_is_finished_leaves_no_file(tmp_path):
@@ -326,7 +413,7 @@ async def test_an_exchange_whose_settlement_is_damaged_is_booked_after_its_lease
     await desk.recorder.flush()
     assert {} == desk.store.kept
 
-    desk.clock.advance(1860 + 601)
+    desk.clock.advance(1860 + 3601)
     await desk.recorder.flush()
 
     assert desk.store.kept["e1"].recovered

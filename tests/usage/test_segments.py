@@ -2,6 +2,9 @@
 
 import os
 
+import pytest
+
+from app.domain.errors import ConfigurationError
 from app.usage.segments import Series, names_in
 
 
@@ -50,6 +53,16 @@ def test_segments_without_their_lock_are_found_all_the_same(tmp_path):
 
     assert ["a", "b"] == names_in(tmp_path)
     assert [] == names_in(tmp_path / "none")
+
+
+def test_a_folder_that_cannot_be_listed_is_said_with_its_option(tmp_path, monkeypatch):
+    def denied(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(os, "listdir", denied)
+
+    with pytest.raises(ConfigurationError, match=r"usage\.journal: .* cannot be read: Permission"):
+        names_in(tmp_path)
 
 
 def test_segments_come_in_the_order_of_their_numbers(tmp_path):

@@ -23,9 +23,10 @@ def _changes() -> None:
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("pepper_check", sa.String(64), nullable=False),
+        sa.Column("head", sa.String(64), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.execute("INSERT INTO changes (id, version, pepper_check) VALUES (1, 0, '')")
+    op.execute("INSERT INTO changes (id, version, pepper_check, head) VALUES (1, 0, '', '')")
 
 
 def _teams() -> None:

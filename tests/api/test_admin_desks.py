@@ -271,7 +271,7 @@ async def test_what_was_used_is_summed_listed_and_named(house):
         row["cost_usd"],
     )
     assert (["req_2", "req_1"], True) == ([one["id"] for one in listed["data"]], listed["has_more"])
-    assert f"ci,{key['id']},openmind,3,30,60,0.0000075,0,0" == text.splitlines()[1]
+    assert f"ci,{key['id']},openmind,3,300,60,0.0000075,0,0" == text.splitlines()[1]
 
 
 @pytest.mark.parametrize("group", ["hour", "day", "model"])

@@ -21,38 +21,18 @@ from app.domain.prices import Price
 from app.domain.principal import Principal
 from app.storage.sums import SumRow
 from app.usage.reports import UsageQuery, UsageReport
+from tests.fakes.records import RECORD as RECORD_OF_ALL
 
 ADMIN, VIEWER = "admin-0123456789abcdef", "viewer-0123456789abcdef"
 VIRTUAL = "sk-mg-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 CREATED = 1_790_000_000.0
 
-RECORD = UsageRecord(
-    id="req_1",
+RECORD = RECORD_OF_ALL._replace(
     at_ms=1_790_000_000_123,
-    key_id="key_1",
-    team_id="team_1",
-    endpoint="chat",
-    model="fast",
     upstream="openmind",
     upstream_model="gpt-4o",
-    stream=True,
-    status=200,
-    outcome="complete",
-    phase="",
-    error_code="",
-    attempts=1,
-    input_tokens=10,
-    cached_input_tokens=2,
-    output_tokens=20,
-    usage_source="upstream",
     cost_nano=2500,
-    priced=True,
-    duration_us=1_500_000,
     ttft_us=250_000,
-    sent_us=10,
-    answered_us=20,
-    trail="[]",
-    recovered=False,
 )
 
 

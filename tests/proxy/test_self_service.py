@@ -18,39 +18,25 @@ from app.proxy.self_service import RecentFailures, SelfService
 from tests.fakes.billing import admission_of, billing_of
 from tests.fakes.clients import FakeClient
 from tests.fakes.clock import Clock
+from tests.fakes.records import RECORD as RECORD_OF_ALL
 
 KEY = Scope("key", "key_1", "ci", Limits(rpm=10, budget_nano=2_000_000_000, budget_period="month"))
 TEAM = Scope("team", "team_1", "research", Limits(concurrency=3))
 CALLER = Principal("ci", key_id="key_1", team="research", team_id="team_1", scopes=(KEY, TEAM))
 
-RECORD = UsageRecord(
-    id="req_1",
-    at_ms=1_700_000_000_123,
-    key_id="key_1",
-    team_id="team_1",
-    endpoint="chat.create",
-    model="fast",
+RECORD = RECORD_OF_ALL._replace(
     upstream="two",
     upstream_model="m-2",
-    stream=True,
-    status=200,
-    outcome="complete",
-    phase="",
-    error_code="",
     attempts=2,
     input_tokens=10,
     cached_input_tokens=4,
     output_tokens=5,
-    usage_source="upstream",
     cost_nano=12_500,
-    priced=True,
     duration_us=2_000_000,
     ttft_us=400_000,
     sent_us=300_000,
     answered_us=390_000,
     trail='[["one","m-1","upstream_unreachable",100000,250000]]',
-    recovered=False,
-    label="m-2",
 )
 
 

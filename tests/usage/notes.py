@@ -4,6 +4,7 @@ import os
 
 from app.domain.ledger import Intent, Progress, UsageRecord
 from tests.fakes.record_stores import Killed
+from tests.fakes.records import RECORD
 
 
 def an_intent(id: str = "e1", **fields) -> Intent:
@@ -38,34 +39,8 @@ def a_progress(id: str = "e1", **fields) -> Progress:
 
 
 def a_record(id: str = "e1", **fields) -> UsageRecord:
-    return UsageRecord(
-        id=id,
-        at_ms=1_700_000_000_000,
-        key_id="key_1",
-        team_id="team_1",
-        endpoint="chat.completions",
-        model="fast",
-        upstream="sun",
-        upstream_model="sun-1",
-        stream=True,
-        status=200,
-        outcome="complete",
-        phase="",
-        error_code="",
-        attempts=1,
-        input_tokens=100,
-        cached_input_tokens=0,
-        output_tokens=200,
-        usage_source="upstream",
-        cost_nano=1_234,
-        priced=True,
-        duration_us=1_500_000,
-        ttft_us=200_000,
-        sent_us=900,
-        answered_us=190_000,
-        trail="[]",
-        recovered=False,
-    )._replace(**fields)
+    usual = RECORD._replace(id=id, at_ms=1_700_000_000_000, output_tokens=200, cost_nano=1_234)
+    return usual._replace(**fields)
 
 
 class FaultyDisk:

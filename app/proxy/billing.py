@@ -205,7 +205,7 @@ class Billing:
 
     def progress(self, exchange: Exchange) -> None:
         """What *exchange* would be charged if the gateway died now is kept (J4)."""
-        if self._journal is None or exchange.is_booked:
+        if self._journal is None or exchange.is_booked or not exchange.is_intended:
             return
         usage, source = _so_far(exchange)
         price = self._prices.price(exchange.upstream, exchange.model, exchange.provider)

@@ -308,6 +308,15 @@ async def test_j4_a_second_attempt_notes_how_far_the_first_came():
     )
 
 
+async def test_what_asks_no_upstream_leaves_no_note():
+    one = Charging()
+
+    one.billing.progress(one.exchange)
+    one.end()
+
+    assert one.journal.notes == []
+
+
 async def test_j5_it_is_booked_once_and_released_once():
     one = Charging(caller(concurrency=2, budget_nano=10**12))
     exchange = await one.asked()

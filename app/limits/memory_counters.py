@@ -113,11 +113,13 @@ def _verdict(accounts: list[Account], refusals: tuple[Refusal, ...] = ()) -> Ver
     tokens: Rate | None = None
     for account in accounts:
         if (bucket := account.requests) is not None:
-            requests = _tighter(requests, Rate(bucket.limit, bucket.level))
+            rate = Rate(bucket.limit, bucket.level)
+            requests = rate if requests is None else _tighter(requests, rate)
         if (bucket := account.tokens) is not None:
-            tokens = _tighter(tokens, Rate(bucket.limit, bucket.level))
+            rate = Rate(bucket.limit, bucket.level)
+            tokens = rate if tokens is None else _tighter(tokens, rate)
     return Verdict(refusals, requests, tokens)
 
 
-def _tighter(one: Rate | None, other: Rate) -> Rate:
-    return other if one is None or other.remaining < one.remaining else one
+def _tighter(one: Rate, other: Rate) -> Rate:
+    return other if other.remaining < one.remaining else one

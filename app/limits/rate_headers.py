@@ -3,10 +3,10 @@ The `x-ratelimit-*` headers of a reply (contract C5): what the caller may still 
 """
 
 from app.domain.limits import RateHeaders
-from app.limits.counters import Rate, Verdict
+from app.limits.counters import MINUTE_NS, Rate, Verdict
 from app.limits.durations import header_duration
 
-_SECOND_MS = 1000
+_MS_NS, _SECOND_NS = 1_000_000, 999_000_000  # above it, a millisecond more would be a second
 
 
 def rate_headers(verdict: Verdict) -> RateHeaders | None:
@@ -33,10 +33,11 @@ def rate_header_pairs(verdict: Verdict) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def _values(rate: Rate) -> tuple[int, int, bytes]:
-    reset_ms = rate.reset_ms
-    if 0 < reset_ms < _SECOND_MS:  # a key that is far from its limit, as most are
-        return rate.allowed, rate.remaining, b"%dms" % reset_ms
-    return rate.allowed, rate.remaining, header_duration(reset_ms).encode("ascii")
+    """Worked out here where the key is far from its limit, as most are: every reply pays for each call."""
+    allowed, level = rate.allowed, rate.level
+    if 0 < level < allowed * _SECOND_NS:
+        return allowed, allowed + -level // MINUTE_NS, b"%dms" % -(-level // (allowed * _MS_NS))
+    return allowed, rate.remaining, header_duration(rate.reset_ms).encode("ascii")
 
 
 def _template(what: bytes) -> bytes:

@@ -68,6 +68,8 @@ async def running(
         port = admin.getsockname()[1]
         configuration = replace(configuration, server=replace(server_options, admin_port=port))
     async with AsyncExitStack() as stack:
+        for one in listening:
+            stack.enter_context(one)  # a start may fail before the server has it
         stack.enter_context(gateway_log)
         found = await stack.enter_async_context(kept(configuration, gateway_log, time))
         yield await stack.enter_async_context(

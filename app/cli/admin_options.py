@@ -185,7 +185,7 @@ def body_of(*groups: Any, now: float) -> Row:
     return said
 
 
-def cleared(names: list[str] | None, groups: tuple[Any, ...]) -> Row:
+def _cleared(names: list[str] | None, groups: tuple[Any, ...]) -> Row:
     """The fields that `--clear` names, each as null. Raises typer.BadParameter for one that there is not."""
     known = [field.name for group in groups for field in fields(group)]
     found = {text.strip().replace("-", "_"): text for text in names or []}
@@ -194,6 +194,16 @@ def cleared(names: list[str] | None, groups: tuple[Any, ...]) -> Row:
             message = f"{text!r} is not one of {', '.join(known)}"
             raise typer.BadParameter(message, param_hint="--clear")
     return dict.fromkeys(found)
+
+
+def changes_of(*groups: Any, name: str | None, clear: list[str] | None) -> Row:
+    """The body of a change: what was said, and null for what is cleared. Raises typer.BadParameter for none at all."""
+    body = {**_cleared(clear, groups), **body_of(*groups, now=moments.now_seconds())}
+    if name is not None:
+        body["name"] = name
+    if not body:
+        raise typer.BadParameter("say what to change, such as --rpm 60 or --clear rpm")
+    return body
 
 
 def _label(text: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from app.cli.admin_options import (
     LimitFields,
     SharedFields,
     body_of,
-    cleared,
+    changes_of,
 )
 from app.cli.admin_session import administer
 from app.cli.key_tables import is_over, key_card, key_columns
@@ -91,12 +91,7 @@ def change(  # noqa: PLR0913 groups of options
     as_json: JsonOption = False,
 ) -> None:
     """Change the fields that are given, and no others."""
-    groups = (key, shared, limits)
-    body = {**cleared(clear, groups), **body_of(*groups, now=moments.now_seconds())}
-    if name is not None:
-        body["name"] = name
-    if not body:
-        raise typer.BadParameter("say what to change, such as --rpm 60 or --clear rpm")
+    body = changes_of(key, shared, limits, name=name, clear=clear)
 
     async def work(client: AdminClient) -> None:
         _show_key(await client.text("PATCH", path_of("/keys", key_id), body=body), as_json=as_json)

@@ -68,6 +68,23 @@ async def kept(
         await database.aclose()
 
 
+async def key_store(
+    database: Database, options: StorageOptions, configuration: Configuration, *, writes: bool
+) -> tuple[KeyStore, Peppers]:
+    """The keys of *database*, and the peppers it was opened with. A new database gets its pepper from who *writes*; who
+    only reads makes none, for under another one the whole audit log would look altered.
+
+    Raises ConfigurationError for a database of another pepper.
+    """
+    check = await pepper_check(database)
+    may_make = writes and not check
+    peppers = open_peppers(configuration.peppers, options.pepper_file, may_make=may_make)
+    keys = KeyStore(database, peppers.seal)
+    if writes or check:
+        await match_peppers(keys, peppers)
+    return keys, peppers
+
+
 async def _opened(
     database: Database,
     options: StorageOptions,
@@ -75,10 +92,8 @@ async def _opened(
     log: Log,
     wall_seconds: Callable[[], float],
 ) -> Kept:
-    is_new = not await pepper_check(database)
-    peppers = open_peppers(configuration.peppers, options.pepper_file, may_make=is_new)
-    keys, records = KeyStore(database, peppers.seal), RecordStore(database)
-    await match_peppers(keys, peppers)
+    keys, peppers = await key_store(database, options, configuration, writes=True)
+    records = RecordStore(database)
     ring = KeyRing(configuration.keys, peppers)
     ring.apply(await adopt_file_keys(keys, configuration.keys, wall_seconds()))
     recovered = await recover(options.journal, records, warn=log.warning)

@@ -11,11 +11,7 @@ from time import time as wall_seconds  # noqa: TID251 a composition root hands t
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.access.audit_log import AuditLog
-from app.access.key_desk import KeyDesk
 from app.access.key_ring import KeyRing
-from app.access.pepper import Peppers, match_peppers, open_peppers
-from app.access.team_desk import TeamDesk
 from app.api.admin_door import seen_as
 from app.api.admin_parts import AdminParts
 from app.api.admin_routes import make_admin_application
@@ -24,12 +20,12 @@ from app.api.gatekeeper import Gatekeeper
 from app.domain.configuration import Configuration, StorageOptions
 from app.domain.errors import ConfigurationError, LedgerUnavailable
 from app.domain.keys import Actor
+from app.main.admin import Shelf, admin_parts
 from app.main.gateway import VERSION
+from app.main.kept import key_store
 from app.storage.database import Database
-from app.storage.key_store import KeyStore, pepper_check
 from app.storage.record_store import RecordStore
 from app.usage.price_book import PriceBook
-from app.usage.reports import Reports
 
 _COMMAND = Actor("command")
 
@@ -62,28 +58,11 @@ async def admin_application(
 async def _parts(
     database: Database, options: StorageOptions, configuration: Configuration, *, writes: bool
 ) -> AdminParts:
-    # Who reads makes none: under a new one the whole audit log would look altered.
-    may_make = writes and not await pepper_check(database)
-    peppers = open_peppers(configuration.peppers, options.pepper_file, may_make=may_make)
-    keys, ring = KeyStore(database, peppers.seal), KeyRing((), peppers)
-    await _match(keys, peppers, writes=writes)
-    records = RecordStore(database)
-    return AdminParts(
-        keys=KeyDesk(keys, peppers, ring, wall_seconds),
-        teams=TeamDesk(keys, ring, wall_seconds),
-        audit=AuditLog(keys, peppers),
-        reports=Reports(records, wall_seconds),
-        records=records,
-        prices=PriceBook(configuration.prices),
-        standings=lambda _: (),  # only a gateway that runs knows; the command says so
-        flush=_nothing_waits,
-    )
-
-
-async def _match(keys: KeyStore, peppers: Peppers, *, writes: bool) -> None:
-    """Raises ConfigurationError for a database of another pepper. One that has none yet gets it from who writes."""
-    if writes or await keys.pepper_check():
-        await match_peppers(keys, peppers)
+    keys, peppers = await key_store(database, options, configuration, writes=writes)
+    shelf = Shelf(keys, peppers, KeyRing((), peppers), RecordStore(database))
+    # Limits are known to a gateway that runs alone; the command says so.
+    prices = PriceBook(configuration.prices)
+    return admin_parts(shelf, prices, wall_seconds, lambda _: (), _nothing_waits)
 
 
 async def _nothing_waits() -> None:

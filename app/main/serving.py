@@ -88,14 +88,14 @@ def base_url(listener: socket.socket) -> str:
 def listeners_of(configuration: Configuration) -> Iterator[socket.socket]:
     """The data plane's, and the control plane's where it has its own, with another port number."""
     server, source = configuration.server, configuration.source
-    first = listener(source, "server.port", server.host, server.port)
+    first = _listener(source, "server.port", server.host, server.port)
     yield first
     if server.admin_port is None:
         return
-    second = listener(source, "server.admin_port", server.admin_host, server.admin_port)
+    second = _listener(source, "server.admin_port", server.admin_host, server.admin_port)
     if _port(second) == _port(first):  # a free one may be the same number on another address
         with second:  # held meanwhile, so that the next free one is another
-            third = listener(source, "server.admin_port", server.admin_host, 0)
+            third = _listener(source, "server.admin_port", server.admin_host, 0)
         second = third
     yield second
 
@@ -113,7 +113,7 @@ def _port(bound: socket.socket) -> int:
     return port
 
 
-def listener(source: str, setting: str, host: str, port: int) -> socket.socket:
+def _listener(source: str, setting: str, host: str, port: int) -> socket.socket:
     """Listens at *host* and *port*. Raises ConfigurationError that names the *setting* of *source* to change."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

@@ -18,7 +18,7 @@ from app.edge.server import make_server
 from app.main.demo import demo_configuration
 from app.main.gateway import Gateway, build
 from app.main.kept import Kept, kept
-from app.main.serving import base_url, listener
+from app.main.serving import as_bound, base_url, listeners_of
 from app.simulators.server import Simulators
 from app.telemetry.logs import Log, make_log
 
@@ -58,18 +58,14 @@ async def running(
 ) -> AsyncIterator[RunningGateway]:
     """A gateway that serves *configuration* on a free port, stopped and awaited at the end."""
     log = io.StringIO()
-    server_options = replace(configuration.server, port=0)
-    configuration = replace(configuration, server=server_options, log_format="json")
+    free = replace(configuration.server, port=0)
+    if free.admin_port is not None:
+        free = replace(free, admin_port=0)
+    configuration = replace(configuration, server=free, log_format="json")
     gateway_log = make_log("json", log)
-    listening = [listener("test", "server.port", configuration.server.host, 0)]
-    if configuration.server.admin_port is not None:
-        admin = listener("test", "server.admin_port", configuration.server.admin_host, 0)
-        listening.append(admin)
-        port = admin.getsockname()[1]
-        configuration = replace(configuration, server=replace(server_options, admin_port=port))
     async with AsyncExitStack() as stack:
-        for one in listening:
-            stack.enter_context(one)  # a start may fail before the server has it
+        listening = [stack.enter_context(one) for one in listeners_of(configuration)]
+        configuration = as_bound(configuration, listening)
         stack.enter_context(gateway_log)
         found = await stack.enter_async_context(kept(configuration, gateway_log, time))
         yield await stack.enter_async_context(

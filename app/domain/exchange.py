@@ -11,6 +11,7 @@ from typing import Protocol
 from app.domain.ledger import UsageSource
 from app.domain.limits import RateHeaders, Spent
 from app.domain.outcome import Outcome
+from app.domain.prices import Price
 from app.domain.principal import Principal
 from app.domain.usage import Usage
 
@@ -40,11 +41,11 @@ class Output(Protocol):
 class Exchange:
     """Written by one task only. *endpoint* is a capability, *model* the name sent upstream, *label* its metric name.
 
-    *at_ms*: when the request came, in milliseconds since 1970. *provider*: which of the
-    upstream's own serves it, "" where it has none. *expected*: the tokens it was admitted with. *release*
-    gives back what was reserved, once it is known what was spent; None where nothing is reserved. *output*: the answer,
-    as far as it has come. *trail*: the attempts that failed, as in `UsageRecord`. *is_intended*, *is_booked*: its notes
-    stand in the journal.
+    *at_ms*: when the request came, in milliseconds since 1970. *provider*: which of the upstream's own serves it, ""
+    where it has none. *expected*: the tokens it was admitted with. *price*: of what is asked now; None where nobody
+    said. *release* gives back what was reserved, once it is known what was spent; None where nothing is reserved.
+    *output*: the answer, as far as it has come. *trail*: the attempts that failed, as in `UsageRecord`. *is_intended*,
+    *is_booked*: its notes stand in the journal.
     """
 
     request_id: str
@@ -82,6 +83,7 @@ class Exchange:
     output: Output | None = None
     usage_source: UsageSource = ""
     cost_nano: int = 0
+    price: Price | None = None
     is_priced: bool = False
     is_intended: bool = False
     is_booked: bool = False

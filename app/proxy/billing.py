@@ -172,15 +172,15 @@ class Billing:
     # --- while it runs --------------------------------------------------------------------------------------------
 
     def attempt(self, exchange: Exchange) -> None:
-        """An upstream is about to be asked. Raises LedgerUnavailable."""
+        """An upstream is about to be asked, and its price is known from now on. Raises LedgerUnavailable."""
+        upstream, model = exchange.upstream, exchange.model
+        exchange.price = price = self._prices.price(upstream, model, exchange.provider)
         if self._journal is None:
             return
         if exchange.is_intended:
             self.progress(exchange)
             return
         caller, expected = exchange.caller, exchange.expected or _NOTHING
-        upstream, model = exchange.upstream, exchange.model
-        price = self._prices.price(upstream, model, exchange.provider)
         cost_nano = price.cost_nano(Usage(expected.input_tokens, 0)) if price is not None else 0
         self._journal.intend(
             Intent(
@@ -208,7 +208,7 @@ class Billing:
         if self._journal is None or exchange.is_booked or not exchange.is_intended:
             return
         usage, source = _so_far(exchange)
-        price = self._prices.price(exchange.upstream, exchange.model, exchange.provider)
+        price = exchange.price
         self._journal.progress(
             Progress(
                 exchange.request_id,
@@ -269,7 +269,7 @@ class Billing:
                 exchange.is_priced = True  # nothing was used, so nothing lacks a price (J14)
                 return
             exchange.usage, exchange.usage_source = _so_far(exchange)
-        price = self._prices.price(exchange.upstream, exchange.model, exchange.provider)
+        price = exchange.price
         exchange.is_priced = price is not None
         if price is not None:
             exchange.cost_nano = price.cost_nano(exchange.usage)

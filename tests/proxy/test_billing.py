@@ -53,12 +53,12 @@ class Charging:
         found.model_requested = "m"
         return found
 
-    async def asked(self, *, chat=CHAT, route: Route = ROUTE) -> Exchange:
-        """An exchange whose upstream is asked."""
+    async def asked(self, *, chat=CHAT, route: Route = ROUTE, model: str = "m") -> Exchange:
+        """An exchange whose upstream is asked for *model*."""
         exchange = self.exchange
         await self.billing.admit_chat(self.principal, chat, route, exchange)
+        exchange.upstream, exchange.model, exchange.label = "up", model, model
         self.billing.attempt(exchange)
-        exchange.upstream, exchange.model, exchange.label = "up", "m", "m"
         exchange.attempts, exchange.sent_at = 1, self.clock()
         return exchange
 
@@ -199,8 +199,8 @@ async def test_more_than_the_ceiling_is_refused_and_consumes_nothing(asked):
 
 async def test_j12_a_model_without_a_price_costs_nothing_and_says_so():
     one = Charging(caller(budget_nano=1))
-    exchange = await one.asked(route=Route("y", (Deployment("up", "y"),)))
-    exchange.model, exchange.usage = "y", COUNTED
+    exchange = await one.asked(route=Route("y", (Deployment("up", "y"),)), model="y")
+    exchange.usage = COUNTED
 
     one.end()
 

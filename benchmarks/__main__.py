@@ -23,7 +23,7 @@ from benchmarks.run import Options, Say, bench
 from benchmarks.works import WORKS
 
 HOME = ROOT / ".bench"
-_WORK_NAMES = [*(work.name for work in WORKS), "start", "upload"]
+_WORK_NAMES = [*(work.name for work in WORKS), "start", "upload", "sockets"]
 
 
 def arguments(given: Sequence[str]) -> argparse.Namespace:

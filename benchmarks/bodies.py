@@ -183,3 +183,37 @@ def post(path: str, host: str, body: bytes, fields: tuple[tuple[str, str], ...] 
         f"content-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
+
+
+def get(path: str, host: str, fields: tuple[tuple[str, str], ...] = ()) -> bytes:
+    """The same for a GET."""
+    more = "".join(f"{name}: {value}\r\n" for name, value in fields)
+    return f"GET {path} HTTP/1.1\r\nhost: {host}\r\n{_SDK_FIELDS}{more}\r\n".encode()
+
+
+FILE_ID = "file-bench"
+
+
+def file_object() -> bytes:
+    """What an upstream says about one file."""
+    return compact(
+        {
+            "id": FILE_ID,
+            "object": "file",
+            "bytes": 1234,
+            "created_at": 1740830400,
+            "filename": "training.jsonl",
+            "purpose": "fine-tune",
+            "status": "processed",
+        }
+    )
+
+
+_BOUNDARY = "bench-0123456789abcdef"
+UPLOAD_TYPE = f"multipart/form-data; boundary={_BOUNDARY}"
+UPLOAD_START = (
+    f'--{_BOUNDARY}\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nfine-tune\r\n'
+    f'--{_BOUNDARY}\r\ncontent-disposition: form-data; name="file"; filename="bench.jsonl"\r\n'
+    "content-type: application/octet-stream\r\n\r\n"
+).encode()
+UPLOAD_END = f"\r\n--{_BOUNDARY}--\r\n".encode()

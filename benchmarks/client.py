@@ -14,6 +14,7 @@ from benchmarks.plan import Target
 # both ends, kept small requests waiting for 20 ms; so it is 5.
 _SLICE_BYTES = 128 * 1024
 _SLICE_SECONDS = 0.001
+_FILE = bodies.file_object()
 _TAIL = len(answers.CHUNKED_END)
 
 Check = Callable[[int, bytes], bool]
@@ -146,6 +147,12 @@ def request_for(target: Target, body: bytes) -> bytes:
     return bodies.post(target.path, f"127.0.0.1:{target.port}", body, target.fields)
 
 
+def resource_request(target: Target) -> bytes:
+    """A question about one file."""
+    path = f"/v1/files/{bodies.FILE_ID}"
+    return bodies.get(path, f"127.0.0.1:{target.port}", target.fields)
+
+
 # --- checks ---------------------------------------------------------------------------------------------------------
 
 
@@ -164,6 +171,11 @@ class CompletionCheck:
         if is_right:
             self._lengths.add(len(raw))
         return is_right
+
+
+def resource_check(status: int, raw: bytes) -> bool:
+    """Checks the answer to `resource_request`."""
+    return status == 200 and raw.endswith(_FILE)
 
 
 def burst_check(status: int, raw: bytes) -> bool:

@@ -111,10 +111,14 @@ _CONFIGURATION = """\
 server: {{host: 127.0.0.1, port: {port}}}
 upstreams:
   bench: {{base_url: "http://127.0.0.1:{upstream}/v1", models: ["bench-*"], api_key: "{upstream_key}"}}
+  robots:
+    dialect: openmind
+    base_url: "http://127.0.0.1:{upstream}"
+    api_key: "{upstream_key}"
 keys:
   - name: bench
     key: "{key}"
-    models: ["bench-*"]
+    models: ["bench-*", "robots/*"]
     team: bench
     rpm: 1000000000
     tpm: 1000000000

@@ -26,7 +26,7 @@ http {{
     }}
     server {{
         listen 127.0.0.1:{port} backlog=4096;
-        client_max_body_size 128m;
+        client_max_body_size 1g;
         location / {{
             proxy_pass http://bench;
             proxy_http_version 1.1;

@@ -6,6 +6,8 @@ import msgspec
 
 Kind = Literal["closed", "open", "streams", "images"]
 
+RESOURCE = "@resource"  # a task of a closed loop: GET of one file, in place of a chat
+
 
 class Target(msgspec.Struct, frozen=True):
     """A server to put load on, and whose figures are read meanwhile. *pid*: the root of its tree; 0: nobody's."""

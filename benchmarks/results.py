@@ -109,7 +109,7 @@ def verdicts(results: Results, row: str = "mindgate") -> list[Verdict]:
         value = results.get(bound.work, row, bound.figure)
         limit: float | None = bound.most
         if bound.against:
-            floor = results.get(bound.work, bound.against, bound.figure)
+            floor = results.get(bound.against_work or bound.work, bound.against, bound.figure)
             added = None if floor is None else floor + bound.most
             limit = added if bound.is_added else None if floor is None else floor * bound.most
         found.append(Verdict(bound, value, limit))

@@ -18,7 +18,15 @@ from benchmarks.gateways import ROOT, Row, Running
 from benchmarks.plan import Order, Plan, Window
 from benchmarks.processes import Cores, DidNotStart, Process, resident_bytes, split_cores, start
 from benchmarks.results import Machine, Results
-from benchmarks.works import BOUNDS, STEADY_RATE, WORKS, Work
+from benchmarks.uploading import Uploaded, UploadOrder
+from benchmarks.works import (
+    BOUNDS,
+    QUICK_UPLOAD_BYTES,
+    STEADY_RATE,
+    UPLOAD_BYTES,
+    WORKS,
+    Work,
+)
 
 _PATIENCE_SECONDS = 90.0  # of one window beyond its own length
 _QUICK_SECONDS = 1.0
@@ -69,8 +77,9 @@ def bench(options: Options, say: Say) -> Results:
             for work in WORKS:
                 if options.wants(work.name):
                     bench.do(work)
+            bench.measure_upload()
+            bench.measure_sockets()
         bench.measure_start()
-        bench.measure_upload()
     return results
 
 
@@ -176,13 +185,13 @@ class _Bench:
         out = self._ask("load", msgspec.json.encode(order).decode(), plan.seconds)
         return msgspec.json.decode(out, type=Window)
 
-    def _ask(self, module: str, argument: str, seconds: float, *, on_gateway: bool = False) -> str:
+    def _ask(self, module: str, argument: str, seconds: float) -> str:
         """What a module of ours prints. Raises OSError."""
         process = start(
             module,
             [sys.executable, "-m", f"benchmarks.{module}", argument],
             folder=self._options.folder,
-            cores=self._cores.gateway if on_gateway else self._cores.load,
+            cores=self._cores.load,
             environment={"PYTHONPATH": f"{self._options.product}{os.pathsep}{ROOT}"},
             piped=True,
         )
@@ -209,19 +218,43 @@ class _Bench:
         self._results.put("start", "mindgate", "import_ratio", ratio)
 
     def measure_upload(self) -> None:
-        """By how much a process that uploads grows."""
-        if not self._options.wants("upload"):
+        """How long an upload takes through nginx and through the gateway, and by how much each grows."""
+        total = QUICK_UPLOAD_BYTES if self._options.is_quick else UPLOAD_BYTES
+        for name, running in self._besides("upload"):
+            order = msgspec.json.encode(UploadOrder(running.target, total)).decode()
+            try:
+                out = self._ask("uploading", order, 0.0)
+            except OSError as error:
+                self._missing("upload", name, error)
+                continue
+            found = msgspec.json.decode(out, type=Uploaded)
+            self._results.put("upload", name, "grown_mb", found.grown_bytes / 1e6)
+            self._results.put("upload", name, "seconds", found.seconds)
+
+    def measure_sockets(self) -> None:
+        """By how much the gateway grows for idle websockets."""
+        for name, running in self._besides("sockets"):
+            if name == "nginx":
+                continue
+            try:
+                out = self._ask("sockets", msgspec.json.encode(running.target).decode(), 0.0)
+            except OSError as error:
+                self._missing("sockets", name, error)
+            else:
+                self._results.put("sockets", name, "grown_mb", int(out) / 1e6)
+
+    def _besides(self, work: str) -> Iterator[tuple[str, Running]]:
+        """nginx and ourselves, where *work* is to be done: other gateways have no such routes."""
+        if not self._options.wants(work):
             return
-        self._say("upload")
-        try:
-            found = msgspec.json.decode(
-                self._ask("uploading", str(self._port), 0.0, on_gateway=True)
-            )
-        except OSError as error:
-            self._results.missing["upload"] = str(error)
-            self._say(str(error))
-        else:
-            self._results.put("upload", "mindgate", "grown_mb", found["grown_bytes"] / 1e6)
+        self._say(work)
+        for name in ("nginx", "mindgate"):
+            if name in self._running:
+                yield name, self._running[name]
+
+    def _missing(self, work: str, row: str, error: OSError) -> None:
+        self._results.missing[f"{work} of {row}"] = str(error)
+        self._say(str(error))
 
 
 def _allow_files() -> None:

@@ -20,10 +20,12 @@ from benchmarks.client import (
     burst_check,
     connect,
     request_for,
+    resource_check,
+    resource_request,
     trickle_check,
 )
 from benchmarks.metronome import Metronome
-from benchmarks.plan import Plan, Target
+from benchmarks.plan import RESOURCE, Plan, Target
 from benchmarks.tally import Tally
 
 _RECONNECT_SECONDS = 0.05
@@ -49,10 +51,7 @@ class ClosedLoop:
 
     def __init__(self, target: Target, plan: Plan, tally: Tally) -> None:
         self._target, self._plan, self._tally = target, plan, tally
-        is_stream = bool(plan.task)
-        body = bodies.chat(plan.task, model=target.model, stream=is_stream)
-        self._request = request_for(target, body)
-        self._check: Check = burst_check if is_stream else CompletionCheck()
+        self._request, self._check = _request_of(target, plan)
         self._clients: set[Client] = set()
         self._is_going = True
 
@@ -98,6 +97,14 @@ class ClosedLoop:
                 client.send(perf_counter())
 
         return lambda: Client(self._request, self._check, ended)
+
+
+def _request_of(target: Target, plan: Plan) -> tuple[bytes, Check]:
+    if plan.task == RESOURCE:
+        return resource_request(target), resource_check
+    is_stream = bool(plan.task)
+    body = bodies.chat(plan.task, model=target.model, stream=is_stream)
+    return request_for(target, body), burst_check if is_stream else CompletionCheck()
 
 
 class OpenLoop:

@@ -14,6 +14,7 @@ from benchmarks.works import (
     IDLE,
     IMPORT,
     READY,
+    SECONDS,
     WORKS,
     Bound,
     Figure,
@@ -26,7 +27,11 @@ UNKNOWN = "–"
 _WITHOUT_RATIO: frozenset[FigureName] = frozenset(
     {"errors", "grown_mb", "import_ratio", "ready_s", "idle_mb"}
 )
-_FURTHER = (("start", "start", (IMPORT, READY, IDLE)), ("upload", "64 MB upload", (GROWN,)))
+_FURTHER = (
+    ("start", "start", (IMPORT, READY, IDLE)),
+    ("upload", "500 MB upload", (SECONDS, GROWN)),
+    ("sockets", "100 idle websocket relays", (GROWN,)),
+)
 _TITLES = {work.name: work.title for work in WORKS} | {name: title for name, title, _ in _FURTHER}
 _SHOWN = {work.name: work.shown for work in WORKS}
 _COLUMNS = {column.name: column for work in WORKS for column in work.figures} | {
@@ -111,10 +116,12 @@ def bound_words(bound: Bound) -> str:
     title = _COLUMNS[bound.figure].title
     if bound.is_added:
         return f"{title}: at most {bound.most:g} {bound.unit} more than {bound.against}"
+    if bound.against_work:
+        return f"{title}: at most {bound.most:g}× {_TITLES[bound.against_work]}"
     if bound.against and bound.most < 1:
         return f"{title}: at least {1 / bound.most:,.0f}× less than {bound.against}"
     if bound.against:
-        return f"{title}: at most {bound.most:g}× {bound.against}"
+        return f"{title}: at most {bound.most:.3g}× {bound.against}"
     return f"{title}: at most {bound.most:g} {bound.unit}".rstrip()
 
 

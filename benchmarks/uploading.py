@@ -1,87 +1,72 @@
 """
-A large upload through the gateway's own client, in a process of its own: until a route carries uploads.
+A large upload through one row, by a client in a process of its own.
 
-    python -m benchmarks.uploading PORT      prints by how many bytes this process grew, and the seconds it took
+    python -m benchmarks.uploading ORDER      prints by how many bytes the row's processes grew, and the seconds it took
 """
 
-import asyncio
-import json
-import os
-import ssl
+import socket
 import sys
-from collections.abc import AsyncIterator
 from time import perf_counter
 
-import uvloop
+import msgspec
 
-from app.domain.configuration import Timeouts
-from app.upstreams.client import UpstreamRequest
-from app.upstreams.wire_sender import WireSender
-from app.wire.requests import RequestHead, Upload
+from benchmarks import bodies
+from benchmarks.plan import Target
 from benchmarks.processes import resident_bytes
-from benchmarks.works import UPLOAD_BYTES
 
-_PIECE = bytes(64 * 1024)
+_PIECE = bytes(256 * 1024)
 _LOOK_EVERY = 16  # pieces
 _WARM_BYTES = 1024 * 1024
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 120.0
+_ENOUGH_BYTES = 64 * 1024
 
 
-class Level:
-    """The highest resident memory of this process that was seen."""
+class UploadOrder(msgspec.Struct, frozen=True):
+    """How much is sent to whom."""
 
-    def __init__(self) -> None:
-        self.highest = 0
-
-    def look(self) -> None:
-        """Reads it now."""
-        self.highest = max(self.highest, resident_bytes(os.getpid()))
+    target: Target
+    total_bytes: int
 
 
-async def pieces(total_bytes: int, level: Level) -> AsyncIterator[bytes]:
-    """*total_bytes* in pieces, as a client would send them: each is memory of its own."""
-    for number in range(total_bytes // len(_PIECE)):
-        if not number % _LOOK_EVERY:
-            level.look()
-            await asyncio.sleep(0)
-        yield bytes(bytearray(_PIECE))
+class Uploaded(msgspec.Struct, frozen=True):
+    """What one upload took."""
+
+    grown_bytes: int
+    seconds: float
 
 
-async def upload(sender: WireSender, port: int, total_bytes: int, level: Level) -> None:
-    """Sends them, and reads how many arrived. Raises ValueError when some did not."""
-    head = RequestHead(
-        "POST",
-        f"http://127.0.0.1:{port}/v1/files",
-        [(b"content-type", b"application/octet-stream")],
+def upload(target: Target, total_bytes: int) -> int:
+    """Sends them; the most memory that the row held meanwhile, in bytes. Raises ValueError when some did not arrive."""
+    whole = len(bodies.UPLOAD_START) + total_bytes + len(bodies.UPLOAD_END)
+    fields = "".join(f"{name}: {value}\r\n" for name, value in target.fields)
+    head = (
+        f"POST /v1/files HTTP/1.1\r\nhost: 127.0.0.1:{target.port}\r\n{fields}"
+        f"content-type: {bodies.UPLOAD_TYPE}\r\ncontent-length: {whole}\r\nconnection: close\r\n\r\n"
     )
-    body = Upload(pieces(total_bytes, level), total_bytes)
-    response = await sender.send(UpstreamRequest(head, body=body, repeatable=False))
-    answer = b""
-    while piece := await response.read(_PATIENCE_SECONDS):
-        answer += piece
-    await response.aclose()
-    if json.loads(answer) != {"received": total_bytes}:
-        raise ValueError(f"the upstream got {answer!r}")
+    highest = 0
+    with socket.create_connection(("127.0.0.1", target.port), _PATIENCE_SECONDS) as line:
+        line.sendall(head.encode() + bodies.UPLOAD_START)
+        for number in range(total_bytes // len(_PIECE)):
+            if not number % _LOOK_EVERY:
+                highest = max(highest, resident_bytes(target.pid))
+            line.sendall(_PIECE)
+        line.sendall(bodies.UPLOAD_END)
+        answer = b""
+        while not answer.rstrip().endswith(b"}") and (piece := line.recv(_ENOUGH_BYTES)):
+            answer += piece
+    if f'"received":{whole}'.encode() not in answer.replace(b" ", b""):
+        raise ValueError(f"the upstream got {answer[-200:]!r}")
+    return max(highest, resident_bytes(target.pid))
 
 
-async def measure(port: int) -> dict[str, float]:
+def measure(order: UploadOrder) -> Uploaded:
     """One upload, after a small one that warms what stays."""
-    sender = WireSender(
-        "bench",
-        Timeouts(),
-        max_connections=10,
-        keepalive_seconds=30.0,
-        max_connection_age_seconds=300.0,
-        ssl_context=ssl.create_default_context(),
-    )
-    await upload(sender, port, _WARM_BYTES, Level())
-    before, level, start = resident_bytes(os.getpid()), Level(), perf_counter()
-    await upload(sender, port, UPLOAD_BYTES, level)
-    seconds = perf_counter() - start
-    level.look()
-    await sender.aclose()
-    return {"grown_bytes": level.highest - before, "seconds": seconds}
+    upload(order.target, _WARM_BYTES)
+    before, start = resident_bytes(order.target.pid), perf_counter()
+    highest = upload(order.target, order.total_bytes)
+    return Uploaded(max(0, highest - before), perf_counter() - start)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(uvloop.run(measure(int(sys.argv[1])))) + "\n")
+    found = measure(msgspec.json.decode(sys.argv[1], type=UploadOrder))
+    sys.stdout.write(msgspec.json.encode(found).decode() + "\n")

@@ -8,10 +8,13 @@ that much came), or nothing: a small completion.
 """
 
 import asyncio
+import base64
 import gc
+import hashlib
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from time import monotonic_ns
 from typing import cast
@@ -103,6 +106,9 @@ _STARTS = {has: bodies.STREAM_HEAD + bodies.stream_start(has_usage=has) for has 
 _ENDS = {has: bodies.stream_end(has_usage=has) for has in (False, True)}
 _BURSTS = {has: bodies.burst(has_usage=has) for has in (False, True)}
 _COMPLETION = bodies.whole_answer(bodies.completion())
+_FILE = bodies.whole_answer(bodies.file_object())
+_FILE_PATH = f"/files/{bodies.FILE_ID}".encode()
+_SOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 _REFUSAL = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"
 _MODELS = bodies.whole_answer(
     bodies.compact(
@@ -124,6 +130,7 @@ class Upstream(asyncio.Protocol):
         self._path = b""
         self._look = b""
         self._received = 0
+        self._socket_key = b""
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -131,13 +138,19 @@ class Upstream(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
+        with suppress(httptools.HttpParserUpgrade):  # a websocket: idle, so nothing comes
+            self._parser.feed_data(data)
 
     def on_url(self, url: bytes) -> None:
         """httptools': a request begins."""
         self._path = url
         self._look = b""
         self._received = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """httptools'."""
+        if name.lower() == b"sec-websocket-key":
+            self._socket_key = value
 
     def on_body(self, piece: bytes) -> None:
         """httptools'."""
@@ -147,7 +160,9 @@ class Upstream(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """httptools': the request is whole, so it is answered."""
-        if not self._path.endswith(b"/chat/completions"):
+        if self._socket_key:
+            self._transport.write(_accepted(self._socket_key))
+        elif not self._path.endswith(b"/chat/completions"):
             self._transport.write(self._aside())
         elif b"@" not in self._look:
             self._transport.write(_COMPLETION)
@@ -167,9 +182,19 @@ class Upstream(asyncio.Protocol):
             self._transport.write(_COMPLETION if is_whole else _REFUSAL)
 
     def _aside(self) -> bytes:
+        if self._path.endswith(_FILE_PATH):
+            return _FILE
         if self._path.endswith(b"/models"):
             return _MODELS
         return bodies.whole_answer(bodies.compact({"received": self._received}))
+
+
+def _accepted(key: bytes) -> bytes:
+    told = base64.b64encode(hashlib.sha1(key + _SOCKET_GUID, usedforsecurity=False).digest())
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+        b"sec-websocket-accept: %b\r\n\r\n" % told
+    )
 
 
 async def serve() -> None:

@@ -19,7 +19,7 @@ from app.api.admin_ledger import add_ledger
 from app.api.admin_parts import AdminParts
 from app.api.admin_sights import add_sights
 from app.api.admin_teams import add_teams
-from app.api.openai_surface import ErrorReply
+from app.api.surface_parts import ErrorReply
 from app.protocol.errors import error_body, error_headers
 
 ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]

@@ -101,11 +101,13 @@ def _described_once(app: FastAPI) -> Callable[[], dict[str, Any]]:
 
     @cache
     def described() -> dict[str, Any]:
-        from app.api import openai_surface  # noqa: PLC0415 serving does not need its models
+        from app.api import openai_resources, openai_surface  # noqa: PLC0415 serving does not need them
 
         # On an application of their own, which answers nobody: they are to be shown, never served.
         surface = FastAPI()
         surface.include_router(openai_surface.router)
+        surface.include_router(openai_resources.resources)
+        surface.include_router(openai_resources.families)
         return joined(draw(), surface.openapi())
 
     return described

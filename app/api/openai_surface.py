@@ -8,10 +8,11 @@ or promises; other members pass as they are.
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Path
-from fastapi.security import HTTPBearer
+from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
+
+from app.api.surface_parts import BEARER, ERRORS, Open, Pin
 
 _EXAMPLE: JsonDict = {
     "model": "gpt-4o",
@@ -20,24 +21,20 @@ _EXAMPLE: JsonDict = {
 }
 
 
-class _Open(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-
-class ChatMessage(_Open):
+class ChatMessage(Open):
     """One message. `content` is text, or parts of text and images."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[dict[str, Any]] | None = None
 
 
-class StreamOptions(_Open):
+class StreamOptions(Open):
     """`include_usage` adds one last chunk with the usage of the whole answer."""
 
     include_usage: bool = False
 
 
-class ChatCompletionRequest(_Open):
+class ChatCompletionRequest(Open):
     """A chat completion. Members that are not named here reach the upstream as they came."""
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"example": _EXAMPLE})
@@ -60,7 +57,7 @@ class ChatCompletionRequest(_Open):
     tools: list[dict[str, Any]] | None = None
 
 
-class AnswerMessage(_Open):
+class AnswerMessage(Open):
     """The answer. What a Mind thought before it stands in `reasoning_content`."""
 
     role: Literal["assistant"]
@@ -69,7 +66,7 @@ class AnswerMessage(_Open):
     tool_calls: list[dict[str, Any]] | None = None
 
 
-class Choice(_Open):
+class Choice(Open):
     """One choice."""
 
     index: int
@@ -77,7 +74,7 @@ class Choice(_Open):
     finish_reason: Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
 
 
-class Usage(_Open):
+class Usage(Open):
     """Tokens, as the upstream counted them."""
 
     prompt_tokens: int
@@ -85,7 +82,7 @@ class Usage(_Open):
     total_tokens: int
 
 
-class ChatCompletion(_Open):
+class ChatCompletion(Open):
     """A whole answer."""
 
     id: str
@@ -96,7 +93,7 @@ class ChatCompletion(_Open):
     usage: Usage | None = None
 
 
-class Model(_Open):
+class Model(Open):
     """One model."""
 
     id: str
@@ -105,14 +102,14 @@ class Model(_Open):
     owned_by: str
 
 
-class ModelList(_Open):
+class ModelList(Open):
     """All models the key may use, in one page."""
 
     object: Literal["list"]
     data: list[Model]
 
 
-class DeletedModel(_Open):
+class DeletedModel(Open):
     """A model that is gone."""
 
     id: str
@@ -223,40 +220,11 @@ class Receipt(BaseModel):
     cost_usd: float | None
 
 
-class ErrorDetail(BaseModel):
-    """What happened, whose fault it is and what to do."""
-
-    message: str
-    type: str
-    param: str | None
-    code: str | None
-
-
-class ErrorReply(BaseModel):
-    """Every reply that is not a success."""
-
-    error: ErrorDetail
-
-
-_bearer = HTTPBearer(description="The gateway's key. `x-api-key` and `api-key` carry it as well.")
-Pin = Annotated[
-    str | None,
-    Header(
-        alias="x-mindgate-upstream",
-        description="Pins the upstream; so does the base URL `/{upstream}/v1`.",
-    ),
-]
 ModelId = Annotated[
     str, Path(description="May hold `/`, `:` and blanks, encoded or raw.", examples=["gpt-4o"])
 ]
-# One row for every status: contract F has them, and FastAPI's own 422 shape never shows.
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    "default": {"model": ErrorReply, "description": "Every reply that is not a success."}
-}
 
-router = APIRouter(
-    prefix="/v1", tags=["OpenAI"], dependencies=[Depends(_bearer)], responses=_ERRORS
-)
+router = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=[Depends(BEARER)], responses=ERRORS)
 
 
 @router.post(

@@ -9,6 +9,29 @@ from rich.text import Text
 from app.domain.configuration import Configuration
 from app.main.checking import UpstreamReport, unpriced_targets
 
+# In the order of the matrix; a capability without a dot of its group's is shown by its own name.
+_GROUPS = {
+    "chat": ("chat.create", "chat.stored"),
+    "models": ("models.list", "models.get", "models.delete"),
+    "text": ("embeddings",),
+    "audio": ("audio.speech", "audio.transcriptions"),
+    "files": ("files", "files.content"),
+    "tuning": ("fine_tuning", "fine_tuning.more", "fine_tune_categories"),
+    "data": ("datasets", "external_models"),
+    "more": ("families",),
+}
+
+
+def abilities(report: UpstreamReport) -> list[str]:
+    """What an upstream can do: a line for each group of capabilities that it has any of, and one for the classes of its
+    own routes."""
+    lines = []
+    for group, names in _GROUPS.items():
+        found = [name.removeprefix(f"{group}.") for name in names if name in report.capabilities]
+        if found:
+            lines.append(f"{group}: {', '.join(found)}")
+    return [*lines, *([f"native: {', '.join(report.native)}"] if report.native else [])]
+
 
 def show_check(configuration: Configuration, reports: Sequence[UpstreamReport]) -> None:
     """The table of `mindgate check`, then what is accepted and not yet enforced."""
@@ -20,7 +43,7 @@ def show_check(configuration: Configuration, reports: Sequence[UpstreamReport]) 
         table.add_row(
             report.name,
             report.dialect,
-            ", ".join(report.capabilities),
+            "\n".join(abilities(report)),
             str(report.models) if report.models else "",
             result,
         )

@@ -5,9 +5,13 @@ from pydantic import SecretStr
 from app.cli.presentation import show
 from app.domain.configuration import Configuration
 from app.main.demo import EXAMPLE_MODELS
-from app.simulators.keys import KEYS
+from app.simulators.keys import KEYS, SOCKETS
 from app.simulators.server import Simulators
 
+_UPLOAD = (
+    "curl {base_url}/files -H 'Authorization: Bearer {key}' "
+    "-F purpose=fine-tune -F 'file=@-;filename=data.jsonl' -F '4minds={{\"dataset_name\": \"Mine\"}}'"
+)
 _QUESTION = '[{"role": "user", "content": "Hello"}]'
 
 
@@ -25,6 +29,7 @@ def announce_demo(configuration: Configuration, base_url: str, made_key: SecretS
         "",
     ]
     lines += [_curl(base_url, key, model) for model in EXAMPLE_MODELS.values()]
+    lines += ["", f"echo '{{}}' | {_UPLOAD.format(base_url=base_url, key=key)}"]
     lines += ["", f"mindgate usage --url {root} --admin-key {admin_key}"]
     lines += ["", f"Browse the API at {root}/docs. Stop with Ctrl-C."]
     show(lines)
@@ -35,6 +40,10 @@ def announce_simulators(simulators: Simulators) -> None:
     show(
         ["Simulated upstreams:"]
         + [f"  {name:9} {simulators.base_url(name):45} key {key}" for name, key in KEYS.items()]
+        + [
+            f"  {name:9} {simulators.socket_url(name):45} key {KEYS['openmind']}, as ?api_key="
+            for name in SOCKETS
+        ]
     )
 
 

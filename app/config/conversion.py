@@ -18,17 +18,25 @@ from app.config.not_enforced import not_enforced
 from app.config.routes import routes
 from app.config.schema import KeySection, ServerSection, Settings, StreamSection, TimeoutSection
 from app.config.upstream_checks import dialect_of
-from app.config.upstream_schema import CredentialSection, DeadlineSection, UpstreamSection
+from app.config.upstream_schema import (
+    CredentialSection,
+    DeadlineSection,
+    NativePathSection,
+    UpstreamSection,
+)
 from app.domain.configuration import (
     Configuration,
     Credential,
     KeyEntry,
+    RecognitionOptions,
     ServerOptions,
+    SpeechOptions,
     StreamOptions,
     TimeoutOverrides,
     Timeouts,
     UpstreamEntry,
 )
+from app.domain.principal import Native
 
 _MEGABYTE = 1024 * 1024
 
@@ -76,6 +84,7 @@ def _server(server: ServerSection) -> ServerOptions:
         host=server.host,
         port=server.port,
         max_body_bytes=int(server.max_body_mb * _MEGABYTE),
+        max_upload_bytes=int(server.max_upload_mb * _MEGABYTE),
         drain_seconds=server.drain_seconds,
         metrics_token=server.metrics_token,
         cors_origins=server.cors_origins,
@@ -108,6 +117,9 @@ def _upstream(name: str, upstream: UpstreamSection) -> UpstreamEntry:
         max_connection_age_seconds=upstream.max_connection_age_seconds,
         proxy=upstream.proxy,
         http2=upstream.http2,
+        upload_transfer=upstream.upload_transfer,
+        native=upstream.native,
+        native_paths=_native_paths(upstream.native_paths),
         append_v1=upstream.append_v1,
         events=upstream.events,
         generation=upstream.generation,
@@ -119,7 +131,21 @@ def _upstream(name: str, upstream: UpstreamSection) -> UpstreamEntry:
         catalogue=upstream.catalogue,
         providers=upstream.providers,
         model_providers=dict(upstream.model_providers),
+        websocket_base=upstream.websocket_base,
+        riva_asr_url=upstream.riva_asr_url,
+        vila_url=upstream.vila_url,
+        speech=SpeechOptions(**upstream.speech.model_dump()),
+        transcription=RecognitionOptions(**upstream.transcription.model_dump()),
     )
+
+
+def _native_paths(paths: NativePathSection) -> Mapping[Native, tuple[str, ...]]:
+    rows: dict[Native, tuple[str, ...]] = {
+        "use": paths.use,
+        "read": paths.read,
+        "manage": paths.manage,
+    }
+    return {name: found for name, found in rows.items() if found}
 
 
 def _split_query(base_url: str | None) -> tuple[str | None, Mapping[str, SecretStr]]:

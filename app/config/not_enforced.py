@@ -9,9 +9,6 @@ from collections.abc import Iterator
 
 from app.config.schema import Settings
 
-KEY_FIELDS = ("native",)
-PRICE_FIELDS = ("usd_per_audio_second", "usd_per_million_characters")
-
 
 def not_enforced(settings: Settings) -> tuple[str, ...]:
     """The dotted names of those that *settings* set to something else than their default."""
@@ -24,11 +21,5 @@ def _names(settings: Settings) -> Iterator[str]:
             yield f"models.{name}.policy"
         if any(deployment.weight != 1 for deployment in route.deployments):
             yield f"models.{name}.weight"
-    for key in settings.keys:
-        yield from (f"keys.{key.name}.{field}" for field in KEY_FIELDS if getattr(key, field))
-    for name, price in settings.prices.items():
-        yield from (
-            f"prices.{name}.{field}" for field in PRICE_FIELDS if getattr(price, field) is not None
-        )
     if settings.redis.url is not None:
         yield "redis.url"

@@ -38,6 +38,7 @@ class ServerSection(Section):
     host: Host = "127.0.0.1"
     port: Annotated[Whole, Field(ge=0, le=65_535)] = 8080
     max_body_mb: Megabytes = 64
+    max_upload_mb: Megabytes = 512
     drain_seconds: SecondsOrZero = 30
     metrics_token: Secret | None = None
     cors_origins: tuple[Origin, ...] = ()

@@ -4,7 +4,7 @@ One entry of `upstreams:` as the file spells it. What each field does: upstreams
 A field that only one dialect knows is listed in DIALECT_FIELDS: elsewhere it is an error, not silently ignored.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,17 +15,21 @@ from app.config.values import (
     HeaderName,
     HeaderText,
     Megabytes,
+    NativePath,
+    Number,
     ProxyUrl,
     Scheme,
     Seconds,
     SecondsOrZero,
     Secret,
     Segment,
+    SocketUrl,
     Text,
     UrlPath,
     UrlPathOrUrl,
 )
 from app.domain.configuration import DialectName, Support
+from app.domain.principal import Native
 
 # The ids of the capability matrix, upstreams.md section 2. The matrix itself stands in app.upstreams, a floor above.
 Capability = Literal[
@@ -64,6 +68,11 @@ DIALECT_FIELDS: dict[str, DialectName] = {
     "catalogue": "openmind",
     "providers": "openmind",
     "model_providers": "openmind",
+    "websocket_base": "openmind",
+    "riva_asr_url": "openmind",
+    "vila_url": "openmind",
+    "speech": "openmind",
+    "transcription": "openmind",
     "append_v1": "openai",
 }
 
@@ -91,6 +100,34 @@ class DeadlineSection(Section):
     pool_wait_seconds: Seconds | None = None
 
 
+class SpeechSection(Section):
+    """`speech:` of an OpenMind upstream (upstreams K9)."""
+
+    route: Literal["auto", "stream", "json"] = "auto"
+    both_names: bool = True
+    voices: dict[Text, Text] = Field(default_factory=dict)
+    model: Text = "eleven_flash_v2_5"
+    voice: Text = "JBFqnCBsd6RMkjVDRZzb"
+
+
+class RecognitionSection(Section):
+    """`transcription:` of an OpenMind upstream (upstreams K10)."""
+
+    pace: Annotated[Number, Field(gt=0, le=100)] = 1.25
+    language: Text = "en-US"
+    silence_seconds: SecondsOrZero = 1.5
+    quiet_seconds: Seconds = 2
+    max_audio_seconds: Seconds = 600
+
+
+class NativePathSection(Section):
+    """`native_paths:` of an upstream, by class (upstreams N9, N12)."""
+
+    use: tuple[NativePath, ...] = ()
+    read: tuple[NativePath, ...] = ()
+    manage: tuple[NativePath, ...] = ()
+
+
 class UpstreamSection(Section):
     """One entry. Without *dialect*: the entry's own name where that is a dialect's, else `openai`."""
 
@@ -114,6 +151,9 @@ class UpstreamSection(Section):
     max_connection_age_seconds: Seconds = 300
     proxy: ProxyUrl | None = None
     http2: bool = False
+    upload_transfer: Literal["auto", "length"] = "auto"
+    native: tuple[Native, ...] = ("use", "read")
+    native_paths: NativePathSection = NativePathSection()
     append_v1: bool = True
     events: Literal["chunk", "comment", "raw", "drop"] = "chunk"
     generation: Literal["seed", "llm", "api-v1", "mindshub"] = "seed"
@@ -132,3 +172,8 @@ class UpstreamSection(Section):
         "openrouter",
     )
     model_providers: dict[Text, Segment] = Field(default_factory=dict)
+    websocket_base: SocketUrl | None = None
+    riva_asr_url: SocketUrl = "wss://api-asr.openmind.org"
+    vila_url: SocketUrl = "wss://api-vila.openmind.org"
+    speech: SpeechSection = SpeechSection()
+    transcription: RecognitionSection = RecognitionSection()

@@ -15,6 +15,7 @@ _PRINTABLE = re.compile(r"[\x20-\x7e]+")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+")
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NATIVE_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "WS")
 _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 _SHORTEST_PEPPER = 32
 _LONGEST_LOGIN = 255  # RFC 1929: SOCKS counts them in one byte
@@ -112,7 +113,7 @@ def _origin(value: str) -> str:
     return value
 
 
-def _url(value: str) -> str:
+def _url(value: str, schemes: tuple[str, str] = ("https", "http")) -> str:
     """Reliability S7."""
     url = _header_text(value)
     try:
@@ -120,8 +121,8 @@ def _url(value: str) -> str:
         port_is_valid = parts.port != 0
     except ValueError:
         raise ValueError("is not a URL such as https://api.example.com/v1") from None
-    if parts.scheme not in ("http", "https"):
-        raise ValueError("must begin with https:// or http://")
+    if parts.scheme not in schemes:
+        raise ValueError("must begin with {}:// or {}://".format(*schemes))
     if not parts.hostname or not port_is_valid or "\\" in url or " " in url:
         raise ValueError("is not a URL such as https://api.example.com/v1")
     if "@" in parts.netloc:
@@ -158,6 +159,21 @@ def _base_url(value: str) -> str:
     if urlsplit(url).path.rstrip("/").endswith("/chat/completions"):
         raise ValueError("must end before /chat/completions; the gateway adds the route's path")
     return url
+
+
+def _socket_url(value: str) -> str:
+    return _url(value, ("wss", "ws"))
+
+
+def _native_path(value: str) -> str:
+    """`METHOD /path`; `{x}` stands for one segment, a `*` at the end for the rest (upstreams N9)."""
+    method, blank, path = value.strip().partition(" ")
+    if method not in _NATIVE_METHODS or not blank:
+        raise ValueError("must be a method and a path such as POST /api/v1/user/inference")
+    _path(path)
+    if "*" in path[:-1] or any(part in (".", "..") for part in path.split("/")):
+        raise ValueError("may hold one *, as its end, and no . or .. for a segment")
+    return f"{method} {path}"
 
 
 def _path(value: str) -> str:
@@ -202,6 +218,8 @@ ProxyUrl = Annotated[SecretStr, AfterValidator(_proxy)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 UrlPath = Annotated[str, AfterValidator(_path)]
 UrlPathOrUrl = Annotated[str, AfterValidator(_path_or_url)]
+SocketUrl = Annotated[str, AfterValidator(_socket_url)]
+NativePath = Annotated[str, AfterValidator(_native_path)]
 Segment = Annotated[str, AfterValidator(_segment)]
 BodyMember = Annotated[str, AfterValidator(_body_member)]
 

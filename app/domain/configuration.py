@@ -24,12 +24,14 @@ Support = Literal["native", "map", "local", "auto", "bridge", "-"]
 class ServerOptions:
     """Where the gateway listens and what it accepts there.
 
+    *max_body_bytes*: of a body held in memory; *max_upload_bytes*: of one that is passed on as it comes (contract L1).
     *admin_port*: where the control plane listens on its own; None leaves it beside the data plane (reliability S13).
     """
 
     host: str = "127.0.0.1"
     port: int = 8080
     max_body_bytes: int = 64 * 1024 * 1024
+    max_upload_bytes: int = 512 * 1024 * 1024
     drain_seconds: float = 30.0
     metrics_token: SecretStr | None = None
     cors_origins: tuple[str, ...] = ()
@@ -82,6 +84,28 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechOptions:
+    """How speech is asked of OpenMind (upstreams A1 to A4, K9). *voices*: OpenAI's name → the service's id."""
+
+    route: Literal["auto", "stream", "json"] = "auto"
+    both_names: bool = True
+    voices: Mapping[str, str] = field(default_factory=dict)
+    model: str = "eleven_flash_v2_5"
+    voice: str = "JBFqnCBsd6RMkjVDRZzb"
+
+
+@dataclass(frozen=True, slots=True)
+class RecognitionOptions:
+    """How OpenMind's recognition sockets are fed (upstreams A10 to A12, K10). *pace*: times real time."""
+
+    pace: float = 1.25
+    language: str = "en-US"
+    silence_seconds: float = 1.5
+    quiet_seconds: float = 2.0
+    max_audio_seconds: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamEntry:
     """One entry of `upstreams:`. Meaning and defaults of each field: upstreams.md, sections 1 to 6 and 12."""
 
@@ -106,6 +130,11 @@ class UpstreamEntry:
     max_connection_age_seconds: float = 300.0
     proxy: SecretStr | None = None  # a URL; user and password stand in it
     http2: bool = False
+    upload_transfer: Literal["auto", "length"] = (
+        "auto"  # length: an upload without one waits in a file
+    )
+    native: tuple[Native, ...] = ("use", "read")  # classes of native routes that are relayed
+    native_paths: Mapping[Native, tuple[str, ...]] = field(default_factory=dict)  # "METHOD /path"
     append_v1: bool = True
     # 4minds
     events: Literal["chunk", "comment", "raw", "drop"] = "chunk"
@@ -120,6 +149,11 @@ class UpstreamEntry:
     catalogue: Literal["seed", "extended"] = "seed"
     providers: tuple[str, ...] = ("openai", "deepseek", "gemini", "xai", "nearai", "openrouter")
     model_providers: Mapping[str, str] = field(default_factory=dict)
+    websocket_base: str | None = None
+    riva_asr_url: str = "wss://api-asr.openmind.org"
+    vila_url: str = "wss://api-vila.openmind.org"
+    speech: SpeechOptions = SpeechOptions()
+    transcription: RecognitionOptions = RecognitionOptions()
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,8 @@ class Exchange:
     where it has none. *expected*: the tokens it was admitted with. *price*: of what is asked now; None where nobody
     said. *release* gives back what was reserved, once it is known what was spent; None where nothing is reserved.
     *output*: the answer, as far as it has come. *trail*: the attempts that failed, as in `UsageRecord`. *is_intended*,
-    *is_booked*: its notes stand in the journal.
+    *is_booked*: its notes stand in the journal. *characters*: of the text to be spoken; *audio_ms*: of sound that was
+    sent to be recognised. *on_first*: called with the first bytes of the answer, before they leave.
     """
 
     request_id: str
@@ -88,6 +89,9 @@ class Exchange:
     is_intended: bool = False
     is_booked: bool = False
     trail: tuple[tuple[str, str, str, int, int], ...] = ()
+    characters: int = 0
+    audio_ms: int = 0
+    on_first: Callable[[bytes], None] | None = None
 
     def overhead_seconds(self) -> float | None:
         """Our own time: until the upstream was asked, and from its first bytes to ours. None when it was not asked."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from app.domain.usage import Usage
 
 _PICO_IN_NANO = 1000
+_MS_IN_SECOND = 1000
 
 
 class Price(NamedTuple):
@@ -21,8 +22,9 @@ class Price(NamedTuple):
     audio_second: int = 0
     character: int = 0
 
-    def cost_nano(self, usage: Usage) -> int:
-        """What one answered request with *usage* costs, in nano-dollars."""
+    def cost_nano(self, usage: Usage, characters: int = 0, audio_ms: int = 0) -> int:
+        """What one answered request with *usage* costs, in nano-dollars; *characters* of speech, *audio_ms* of
+        recognised sound."""
         cached = usage.cached_input_tokens
         cached_price = self.input if self.cached_input is None else self.cached_input
         pico = (
@@ -31,4 +33,9 @@ class Price(NamedTuple):
             + cached * cached_price
             + usage.output_tokens * self.output
         )
+        if characters or audio_ms:
+            femto = (pico + characters * self.character) * _MS_IN_SECOND
+            femto += audio_ms * self.audio_second
+            one = _PICO_IN_NANO * _MS_IN_SECOND
+            return (femto + one // 2) // one
         return (pico + _PICO_IN_NANO // 2) // _PICO_IN_NANO

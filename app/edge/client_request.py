@@ -6,17 +6,19 @@ The body is collected while the task runs that serves it, bounded on the bytes t
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from http import HTTPStatus
+from collections.abc import AsyncIterator, Callable, Mapping
 from io import BytesIO
-from typing import Protocol
 
-from app.domain.errors import ClientError, RequestTooLarge, UnsupportedMediaType
-from app.edge.head_rules import Target, request_timed_out
-from app.edge.surroundings import Surroundings
+from app.domain.errors import ClientError, InvalidRequest
+from app.edge.body_stream import BodyStream
+from app.edge.head_rules import Target, body_too_large, check_coding, request_timed_out
+from app.edge.status_lines import STATUS_LINES
+from app.edge.wire_side import Wire
 from app.protocol.headers import HeaderList
-from app.wire.outbox import Outgoing
+from app.wire.handshake import BadHandshake, acceptance, chosen_subprotocol
+from app.wire.web_socket import WebSocket
 
+UNSEARCHED_BYTES = 16 * 1024
 UNWANTED_BYTES = 64 * 1024  # of a body are kept before anyone has asked for it
 _USUAL_BODY_BYTES = 1024 * 1024  # the control plane's bound; the data plane sets its own
 _LARGE_BYTES = 64 * 1024  # from here on another write costs less than another copy
@@ -28,65 +30,10 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BODYLESS = (204, 304)
 
 
-def _status_line(status: int) -> bytes:
-    try:
-        phrase = HTTPStatus(status).phrase
-    except ValueError:
-        phrase = ""
-    return f"HTTP/1.1 {status} {phrase}\r\n".encode("ascii")
-
-
-STATUS_LINES = {status: _status_line(status) for status in range(200, 600)}
-
-
-class Wire(Protocol):
-    """What a request needs of the connection that it came by."""
-
-    @property
-    def is_full(self) -> bool:
-        """True while more waits to be sent than should."""
-        ...
-
-    @property
-    def is_stopping(self) -> bool:
-        """True when it takes no further request."""
-        ...
-
-    @property
-    def surroundings(self) -> Surroundings:
-        """What it shares with the others."""
-        ...
-
-    @property
-    def out(self) -> Outgoing:
-        """Where replies go."""
-        ...
-
-    @property
-    def address(self) -> str:
-        """Where the other side is, "" where that has no address."""
-        ...
-
-    def mind_reading(self) -> None:
-        """Reading stops, or goes on, as `ClientRequest.is_flooded` says."""
-        ...
-
-    def when_room(self, callback: Callable[[], None]) -> None:
-        """See `ClientConnection.when_room`."""
-        ...
-
-    def finished(self, request: "ClientRequest") -> None:
-        """The reply to *request* is complete."""
-        ...
-
-    def cut(self) -> None:
-        """The connection ends here and now, so that nobody takes what was sent for whole."""
-        ...
-
-
 class ClientRequest:
     """One request. *extra_fields*: lines that stand on its reply, whatever it is (CORS).
 
+    *is_offer*: nothing is read behind it before it was answered, for it may become a websocket.
     *is_whole*: its body has come. *keep_alive*: the connection outlives its reply. *size*: bytes of body so far.
     """
 
@@ -102,6 +49,7 @@ class ClientRequest:
         "_length",
         "_out",
         "_status",
+        "_stream",
         "_waiter",
         "_wire",
         "address",
@@ -110,6 +58,7 @@ class ClientRequest:
         "headers",
         "is_finished",
         "is_gone",
+        "is_offer",
         "is_whole",
         "keep_alive",
         "max_body_bytes",
@@ -147,7 +96,7 @@ class ClientRequest:
         self.extra_fields = b""
         self.max_body_bytes = _USUAL_BODY_BYTES
         self.task: asyncio.Task[None] | None = None
-        self.is_gone = self.is_finished = self.head_sent = False
+        self.is_gone = self.is_finished = self.is_offer = self.head_sent = False
         # the body
         self.is_whole = self._is_asked = False
         self.size = 0
@@ -155,6 +104,7 @@ class ClientRequest:
         self._gathered: BytesIO | None = None  # in more
         self._failure: ClientError | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._stream: BodyStream | None = None  # where it is taken piece by piece
         # the reply
         self._is_writing = self._is_chunked = False
         self._left: int | None = None
@@ -172,10 +122,54 @@ class ClientRequest:
         Call it once. When the client has left, this waits for the cancellation that is on its way.
         """
         if b"content-encoding" in self.named:
-            self._refuse_coding(self.named[b"content-encoding"].strip().lower())
+            check_coding(self.named[b"content-encoding"])
         if not self.is_whole or self.size > self.max_body_bytes or self._failure or self.is_gone:
             await self._rest()
         return self._taken()
+
+    @property
+    def body_bytes(self) -> int | None:
+        """See `ClientConnection.body_bytes`."""
+        if b"transfer-encoding" in self.named:
+            return None
+        return int(self.named.get(b"content-length", b"0"))
+
+    def body_pieces(self, most_bytes: int) -> AsyncIterator[bytes]:
+        """See `ClientConnection.body_pieces`. What the head shows to be wrong is raised here; the rest, and what
+        `read_body` adds, by the iterator."""
+        check_coding(self.named.get(b"content-encoding", b""))
+        if self.size > most_bytes or (self.body_bytes or 0) > most_bytes:
+            raise body_too_large(most_bytes)
+        self._stream = stream = BodyStream(most_bytes, self._wire.mind_reading, self._ask)
+        if self.size:
+            stream.add([self._taken()])
+        if self._failure is not None:
+            stream.fail(self._failure)
+        if self.is_gone:
+            stream.leave()
+        elif self.is_whole:
+            stream.end()
+        else:
+            self._wire.mind_reading()
+        return stream
+
+    def accept_socket(self, fields: bytes) -> WebSocket:
+        """See `ClientConnection.accept_socket`."""
+        if self.head_sent:
+            raise RuntimeError("a reply has one head")
+        if not self.is_offer:
+            raise InvalidRequest(
+                "This is a websocket: open it with a GET that asks for the upgrade."
+            )
+        try:
+            lines = acceptance(self.headers)
+        except BadHandshake as error:
+            raise InvalidRequest(f"The websocket's handshake is not valid: {error}.") from None
+        self.head_sent = self.is_finished = True
+        self._out.write(
+            b"".join((STATUS_LINES[101], self._wire.surroundings.date_line, fields, lines))
+        )
+        return self._wire.give_over(chosen_subprotocol(fields))
 
     def start(self, status: int, fields: bytes, length: int | None) -> None:
         """See `ClientConnection.start`."""
@@ -224,6 +218,14 @@ class ClientRequest:
         else:
             self._wire.finished(self)
 
+    def cut(self) -> None:
+        """See `ClientConnection.cut`. What was written still leaves; who serves it is not cancelled."""
+        if self.is_gone or self.is_finished:
+            return
+        self.is_finished = True
+        self._is_writing = False
+        self._wire.cut_short(is_framed=self._is_chunked or self._left is not None)
+
     def interrupt(self) -> None:
         """See `ClientConnection.interrupt`."""
         if self.task is not None:
@@ -241,33 +243,44 @@ class ClientRequest:
         """True while nobody has asked for the body and enough of it is here, or when there is too much of it."""
         if self.is_whole:
             return False
+        if self._stream is not None:
+            return self._stream.is_flooded
         return self.size > (self.max_body_bytes if self._is_asked else UNWANTED_BYTES)
 
     def add(self, pieces: list[bytes], *, is_last: bool) -> None:
         """*pieces* of the body have come, perhaps none; *is_last*: and with them all of it."""
-        if pieces:
+        if self._stream is not None:
+            self.size += self._stream.add(pieces)
+        elif pieces:
             piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             self.size += len(piece)
             if self.size <= UNWANTED_BYTES or not self._is_too_much():
                 self._keep(piece)
         if is_last:
             self.is_whole = True
-            if self._waiter is not None:
+            if self._stream is not None:
+                self._stream.end()
+            elif self._waiter is not None:
                 self._wake()
 
-    @property
-    def missing_bytes(self) -> int:
-        """How much of the body is still to come, where its head says it; else 0."""
-        return int(self.named.get(b"content-length", b"0")) - self.size
+    def fills(self, read_bytes: int) -> bool:
+        """True when a read of so many bytes holds nothing but its body; or, where only its chunks show that, can hold
+        little else: the end of a large body is not looked for twice."""
+        if b"transfer-encoding" in self.named:
+            return read_bytes > UNSEARCHED_BYTES
+        return int(self.named.get(b"content-length", b"0")) - self.size >= read_bytes
 
     def break_body(self, error: ClientError) -> None:
         """The rest of the body will never come: who asks for it meets *error*."""
         self._failure = self._failure or error
+        if self._stream is not None:
+            self._stream.fail(error)
         self._wake()
 
     def is_late(self) -> None:
         """The client has been silent for too long: told to who waits for its body (reliability R2)."""
-        if self._waiter is not None:
+        stream = self._stream
+        if self._waiter is not None or (stream is not None and stream.is_awaited):
             self.break_body(request_timed_out())
 
     def leave(self) -> None:
@@ -275,34 +288,32 @@ class ClientRequest:
         self.is_gone = True
         self._is_writing = False
         self._forget_body()
+        if self._stream is not None:
+            self._stream.leave()
 
     # --- the body ------------------------------------------------------------------------------------------------
-
-    def _refuse_coding(self, coding: bytes) -> None:
-        """Raises UnsupportedMediaType."""
-        if coding not in (b"identity", b""):
-            raise UnsupportedMediaType(
-                f"Content-Encoding '{coding.decode('latin-1')[:40]}' is not supported: "
-                "send the request uncompressed."
-            )
 
     async def _rest(self) -> None:
         """Raises RequestTooLarge at once for a length that is too much by what it says (F33)."""
         length = self.named.get(b"content-length", b"0")
         if int(length) > self.max_body_bytes or self.size > self.max_body_bytes:
-            raise self._too_large()
-        self._is_asked = True
-        expects = self.named.get(b"expect", b"").lower() == b"100-continue"
-        is_awaited = not (self.size or self.is_whole or self.is_gone)
-        if expects and is_awaited and self.version != "1.0":
-            self._out.write(_CONTINUE)
-        self._wire.mind_reading()
+            raise body_too_large(self.max_body_bytes)
+        self._ask()
         if self._failure is None or self.is_gone:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
             self._waiter = None
         if self._failure is not None:
             raise self._failure
+
+    def _ask(self) -> None:
+        """The client is to send the body, and in time."""
+        if not (self._is_asked or self.size or self.is_whole or self.is_gone):
+            expects = self.named.get(b"expect", b"").lower() == b"100-continue"
+            if expects and self.version != "1.0" and not self.head_sent:
+                self._out.write(_CONTINUE)
+        self._is_asked = True
+        self._wire.await_body()
 
     def _keep(self, piece: bytes) -> None:
         # Put together as it comes: at its end, 10 MB would stop the loop for 10 ms.
@@ -327,17 +338,13 @@ class ClientRequest:
     def _is_too_much(self) -> bool:
         if self._is_asked and self.size > self.max_body_bytes:
             self._forget_body()
-            self.break_body(self._too_large())
+            self.break_body(body_too_large(self.max_body_bytes))
         return self._failure is not None
 
     def _wake(self) -> None:
         waiter = self._waiter
         if waiter is not None and not waiter.done() and not self.is_gone:
             waiter.set_result(None)
-
-    def _too_large(self) -> RequestTooLarge:
-        megabytes = self.max_body_bytes / 1024 / 1024
-        return RequestTooLarge(f"The request body is larger than {megabytes:g} MB.")
 
     # --- the reply -----------------------------------------------------------------------------------------------
 

@@ -18,7 +18,9 @@ from app.domain.errors import (
     HeadersTooLarge,
     InvalidRequest,
     RequestTimedOut,
+    RequestTooLarge,
     TargetTooLong,
+    UnsupportedMediaType,
 )
 from app.protocol.headers import HeaderList, named
 
@@ -111,6 +113,21 @@ def check_size(fields: HeaderList) -> None:
     size = sum(len(name) + len(value) + _FIELD_FRAMING for name, value in fields)
     if size > MAX_HEADER_BYTES:
         raise headers_too_large()
+
+
+def check_coding(coding: bytes) -> None:
+    """Raises UnsupportedMediaType for a Content-Encoding that changes the bytes."""
+    name = coding.strip().lower()
+    if name not in (b"identity", b""):
+        raise UnsupportedMediaType(
+            f"Content-Encoding '{name.decode('latin-1')[:40]}' is not supported: "
+            "send the request uncompressed."
+        )
+
+
+def body_too_large(most_bytes: int) -> RequestTooLarge:
+    """Contract F33."""
+    return RequestTooLarge(f"The request body is larger than {most_bytes / 1024 / 1024:g} MB.")
 
 
 def not_http(reason: str = "") -> InvalidRequest:

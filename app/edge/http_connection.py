@@ -16,17 +16,19 @@ import uvicorn
 from typing_extensions import override
 from uvicorn.server import ServerState
 
-from app.domain.errors import ClientError, InternalError
+from app.domain.errors import ClientError
 from app.edge.asgi_side import AsgiSide
-from app.edge.client_request import STATUS_LINES, ClientRequest
+from app.edge.client_request import ClientRequest
 from app.edge.head_rules import request_timed_out
-from app.edge.request_ids import new_request_id
+from app.edge.read_ahead import HEAD_END, ReadAhead
+from app.edge.refusal_replies import answer_fault, refusal_reply
 from app.edge.request_reader import RequestReader
-from app.edge.socket_options import bound_kernel
+from app.edge.socket_options import bound_kernel, reset_on_close
+from app.edge.socket_side import end_socket, open_socket
 from app.edge.surroundings import Surroundings
-from app.protocol.errors import error_body, error_headers
+from app.edge.wire_side import Answered
 from app.wire.outbox import Outgoing
-from app.wire.requests import field_lines
+from app.wire.web_socket import WebSocket
 
 HEADER_SECONDS: Final = 10.0  # R1: for a whole head, from its first byte
 IDLE_SECONDS: Final = 75.0  # R1: between two requests
@@ -35,20 +37,19 @@ WRITE_STALL_SECONDS: Final = 30.0  # R3: from high water to low
 LINGER_SECONDS: Final = 2.0  # for a client to read a reply while it still sends
 MOST_AHEAD: Final = 8
 MOST_HELD_BYTES: Final = 64 * 1024  # of requests beyond those
+PING_SECONDS: Final = 25.0  # between two of a websocket
 HIGH_WATER_BYTES: Final = 64 * 1024
 LOW_WATER_BYTES: Final = 16 * 1024
 _NEVER = float("inf")
-_HEAD_END = b"\r\n\r\n"
 
 
 class HttpConnection(asyncio.Protocol):
     """Made by uvicorn for each connection. *due_at* and *write_due_at*: when to call `expire`, at the latest."""
 
     __slots__ = (
+        "_ahead",
         "_app",
         "_current",
-        "_held",
-        "_held_at",
         "_is_head_timed",
         "_is_over",
         "_is_paused",
@@ -58,6 +59,7 @@ class HttpConnection(asyncio.Protocol):
         "_queue",
         "_reader",
         "_refusal",
+        "_socket",
         "_state",
         "_tasks",
         "_unsent_bytes",
@@ -94,8 +96,9 @@ class HttpConnection(asyncio.Protocol):
         self._is_over = False  # nothing is read any more
         self.is_stopping = False
         self._is_paused = False
-        self._held, self._held_at = b"", 0  # read, and not looked at yet
+        self._ahead = ReadAhead()
         self._on_room: Callable[[], None] | None = None
+        self._socket: WebSocket | None = None  # which the transport calls instead of this
         self.is_full = False
         self.address = ""
         self.due_at = self.write_due_at = _NEVER
@@ -121,21 +124,24 @@ class HttpConnection(asyncio.Protocol):
         if self._is_over:
             return
         unread = self._reader.request
-        if unread is not None and unread.missing_bytes >= len(data):
-            self._feed(data)  # nothing but its body
-        elif self._held or data.count(_HEAD_END) + len(self._queue) > MOST_AHEAD:
-            self._hold(data)
+        if unread is not None and unread.fills(len(data)):
+            self._feed(data)
+        elif (
+            self._ahead.held
+            or self._reader.offer is not None
+            or data.count(HEAD_END) + len(self._queue) > MOST_AHEAD
+        ):
+            self._ahead.add(data)  # a read full of small requests: one by one, as there is room
+            self._feed_ahead()
         else:
             self._feed(data)
 
     @override
     def eof_received(self) -> None:
         """The client has said all it wants to say: it counts as gone (R12). The transport closes behind this."""
-        is_cut = self._current is not None
+        if self._current is not None:
+            self.cut()
         self._leave()
-        if is_cut:
-            self.out.drop()
-            self.transport.abort()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
@@ -170,6 +176,10 @@ class HttpConnection(asyncio.Protocol):
 
     def expire(self, now: float) -> None:
         """A deadline has passed: the client is told so or cut, or the deadline is set anew."""
+        if self._socket is not None:
+            self.due_at = now + PING_SECONDS
+            self._socket.keep_alive()
+            return
         if self.write_due_at <= now:
             self._expire_write(now)
             return
@@ -200,8 +210,8 @@ class HttpConnection(asyncio.Protocol):
         Not before it must: while nothing is read, nobody sees the client leave.
         """
         unread = None if self._is_over else self._reader.request
-        held_bytes = len(self._held) - self._held_at
-        is_ahead = held_bytes > MOST_HELD_BYTES or (unread is not None and unread.is_flooded)
+        is_flooded = unread is not None and unread.is_flooded
+        is_ahead = is_flooded or len(self._ahead) > MOST_HELD_BYTES
         if is_ahead == self._is_paused or self.transport.is_closing():
             return
         self._is_paused = is_ahead
@@ -210,22 +220,29 @@ class HttpConnection(asyncio.Protocol):
         else:
             self.transport.resume_reading()
 
-    def finished(self, request: ClientRequest) -> None:
+    def await_body(self) -> None:
+        """See `Wire.await_body`."""
+        self.due_at = self.surroundings.now() + BODY_IDLE_SECONDS
+        self.mind_reading()
+
+    def finished(self, request: Answered) -> None:
         """See `Wire.finished`: the next one's turn."""
         self._current = None
+        if request.is_offer:
+            self._reader.offer = None
         if not request.keep_alive or self.is_stopping or self.surroundings.is_draining:
             self._end(is_read=request.is_whole)
         elif self._queue:
             self._take(self._queue.popleft())
-            self._feed_held()
+            self._feed_ahead()
         elif self._refusal is not None:
             self._say_refusal(self._refusal)
         else:
             self._is_head_timed = not self._reader.is_between
             seconds = HEADER_SECONDS if self._is_head_timed else IDLE_SECONDS
             self.due_at = self.surroundings.now() + seconds
-            if self._held:
-                self._feed_held()
+            if self._ahead.held:
+                self._feed_ahead()
 
     def cut(self) -> None:
         """See `Wire.cut`."""
@@ -233,6 +250,26 @@ class HttpConnection(asyncio.Protocol):
         self._is_over = True
         self.out.drop()
         self.transport.abort()
+
+    def cut_short(self, *, is_framed: bool) -> None:
+        """See `Wire.cut_short`."""
+        self._current = None
+        if not is_framed:
+            reset_on_close(self.transport)
+        self._end(is_read=True)
+
+    def give_over(self, subprotocol: str) -> WebSocket:
+        """See `Wire.give_over`. This connection stays among the server's until the websocket's end."""
+        is_gone = self._current is None or self.transport.is_closing()
+        if self._is_paused and not is_gone:
+            self.transport.resume_reading()
+        on_lost = None if is_gone else self._lose_socket
+        self._socket = open_socket(self.out, subprotocol, on_lost, self.is_full)
+        if not is_gone:
+            self._reader.close()
+            self._socket.data_received(self._ahead.rest())
+        self.due_at, self.write_due_at = self.surroundings.now() + PING_SECONDS, _NEVER
+        return self._socket
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -243,37 +280,32 @@ class HttpConnection(asyncio.Protocol):
         except ClientError as error:
             self._refuse(error)
             return
+        if reader.behind:
+            self._ahead.put_back(reader.behind)
+            reader.behind = b""
         if not reader.is_between:
             self._time_rest()
 
     def _time_rest(self) -> None:
         """A head or a body is still to be completed."""
         if self._reader.request is not None:
-            self.due_at = self.surroundings.now() + BODY_IDLE_SECONDS
-            self.mind_reading()
+            self.await_body()
         elif self._current is None and not self._is_head_timed:
             self._is_head_timed = True  # bytes never extend it
             self.due_at = self.surroundings.now() + HEADER_SECONDS
 
-    def _hold(self, data: bytes) -> None:
-        """A read full of small requests: they are looked at one by one, as there is room in the line."""
-        self._held, self._held_at = self._held[self._held_at :] + data, 0
-        self._feed_held()
-
-    def _feed_held(self) -> None:
-        while self._held and len(self._queue) < MOST_AHEAD and not self._is_over:
-            found = self._held.find(_HEAD_END, self._held_at)
-            end = found + len(_HEAD_END) if found >= 0 else len(self._held)
-            piece, self._held_at = self._held[self._held_at : end], end
-            if end == len(self._held):
-                self._held, self._held_at = b"", 0
-            self._feed(piece)
+    def _feed_ahead(self) -> None:
+        ahead, reader = self._ahead, self._reader
+        while ahead.held and reader.offer is None and not self._is_over:
+            if len(self._queue) >= MOST_AHEAD:
+                break
+            self._feed(ahead.piece())
         self.mind_reading()
 
     def _refuse(self, error: ClientError) -> None:
         """Nothing can be read behind this. Told to who waits for the rest, or as the connection's last reply."""
         self._is_over = True
-        self._held = b""
+        self._ahead.drop()
         if self._reader.request is not None:
             self._reader.request.break_body(error)
         elif self._current is None:
@@ -282,15 +314,7 @@ class HttpConnection(asyncio.Protocol):
             self._refusal = error
 
     def _say_refusal(self, error: ClientError) -> None:
-        body = error_body(error)
-        fields = [
-            *error_headers(error),
-            (b"content-length", b"%d" % len(body)),
-            (b"x-request-id", new_request_id().encode()),
-            (b"connection", b"close"),
-        ]
-        head = STATUS_LINES[error.status] + self.surroundings.date_line + field_lines(fields)
-        self.out.write(b"%b\r\n%b" % (head, body))
+        self.out.write(refusal_reply(error, self.surroundings.date_line))
         self._end(is_read=False)
 
     # --- serving -------------------------------------------------------------------------------------------------
@@ -304,9 +328,8 @@ class HttpConnection(asyncio.Protocol):
         self._is_head_timed = False
         # Kept, and awaited, by uvicorn's server; it ends within the request's own deadlines.
         # Made here, for uvloop's `create_task` takes a quarter longer with a name.
-        task = asyncio.Task(self._serve(request), loop=self._loop, name="exchange")
-        request.task = task
-        self._tasks.add(task)
+        request.task = asyncio.Task(self._serve(request), loop=self._loop, name="exchange")
+        self._tasks.add(request.task)
 
     async def _serve(self, request: ClientRequest) -> None:
         """The one task of *request*, cancelled when its client leaves."""
@@ -314,7 +337,7 @@ class HttpConnection(asyncio.Protocol):
         try:
             await self._app(side.scope, side.receive, side.send)
         except asyncio.CancelledError:
-            if not request.is_gone:  # the server does not wait any longer
+            if not request.is_gone and self._socket is None:  # the server does not wait any longer
                 self.cut()
             raise
         except Exception as error:  # noqa: BLE001 the last one who can: the client is answered, the fault shown
@@ -323,37 +346,35 @@ class HttpConnection(asyncio.Protocol):
             )
         finally:
             self._tasks.discard(request.task)
+            if self._socket is not None:
+                end_socket(self._socket, self.is_stopping or self.surroundings.is_draining)
             if not request.is_finished and not request.is_gone:
-                self._finish_for(request)
-
-    def _finish_for(self, request: ClientRequest) -> None:
-        """*request* was left without a complete reply: an error, or a cut when a part of it has left (J3)."""
-        if request.head_sent:
-            self.cut()
-            return
-        error = InternalError()
-        body = error_body(error)
-        request.start(error.status, field_lines(error_headers(error)), len(body))
-        request.write(body)
-        request.finish()
+                answer_fault(request)
 
     # --- ending --------------------------------------------------------------------------------------------------
 
     def _leave(self) -> None:
         """The client has gone. The task is cancelled one turn later, so that it has begun, and is settled (law 1)."""
         self._queue.clear()
-        self._held = b""
+        self._ahead.drop()
         request, self._current = self._current, None
         if request is not None:
             request.leave()
             if request.task is not None:
                 self._loop.call_soon(request.task.cancel)
 
+    def _lose_socket(self) -> None:
+        """The websocket's transport is gone. Who serves it is told by the websocket, and not cancelled."""
+        if self._current is not None:
+            self._current.leave()
+        self.due_at = _NEVER
+        self.connections.discard(self)
+
     def _end(self, *, is_read: bool) -> None:
         """The last reply is on its way. A client that still sends would lose it to a reset, so its bytes are read."""
         self._is_over = True
         self._queue.clear()
-        self._held = b""
+        self._ahead.drop()
         if is_read or self.is_stopping or not self.transport.can_write_eof():
             self._close()
             return

@@ -4,7 +4,8 @@ Bytes in, requests out: one connection's input, in order.
 A request is handed on when its head is complete and checked; its body goes into it as it comes. Headers are final
 from then on: trailer fields reach nobody (reliability F7). An offered upgrade is one more header to ignore (RFC 9110
 7.8; contract B8, R4): the parser takes what follows such a head for another protocol's bytes, where it is that
-request's body. Java's HttpClient offers `h2c` with every POST.
+request's body. Java's HttpClient offers `h2c` with every POST. Only behind the opening of a websocket, which may be
+accepted, nothing is read before it was answered.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from functools import partial
 
 import httptools
 
-from app.edge.client_request import ClientRequest, Wire
+from app.edge.client_request import ClientRequest
 from app.edge.head_rules import (
     MAX_FIELDS,
     MAX_HEADER_BYTES,
@@ -28,19 +29,24 @@ from app.edge.head_rules import (
     too_many_headers,
     without_underscores,
 )
+from app.edge.wire_side import Wire
 from app.protocol.headers import HeaderList
+from app.wire.handshake import is_offer
 
 _FRAMING = (b"content-length", b"transfer-encoding")
 _METHODS = {name.encode(): name for name in ("GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT")}
 # What chunks may cost beside their content: six times for single bytes, and room for trailers and extensions.
 _CHUNK_COST = 8
 _CHUNK_ROOM_BYTES = 64 * 1024
+_MOST_HEADS = 64  # in one read: behind a chunked body nobody has counted them before
 
 
 class RequestReader:
     """Reads requests for *wire* and hands each to *take*.
 
     *is_between*: no byte of a further request has come. *request*: the one whose body is not complete yet.
+    *offer*: the one that wants to become a websocket; *behind*: what came behind its head in the same read. Whose those
+    bytes are, its reply decides: nothing more may be fed before *offer* was set back to None.
     """
 
     __slots__ = (
@@ -48,6 +54,7 @@ class RequestReader:
         "_fields",
         "_head_bytes",
         "_head_reads",
+        "_heads",
         "_is_head_known",
         "_is_last",
         "_is_offer",
@@ -57,7 +64,9 @@ class RequestReader:
         "_take",
         "_url",
         "_wire",
+        "behind",
         "is_between",
+        "offer",
         "on_body",
         "on_message_begin",
         "on_url",
@@ -68,6 +77,8 @@ class RequestReader:
         self._wire = wire
         self._take = take
         self.request: ClientRequest | None = None
+        self.offer: ClientRequest | None = None
+        self.behind = b""
         self.is_between = True
         self._is_last = False  # the client said so: what follows is no request
         self._url: list[bytes] = []
@@ -76,6 +87,7 @@ class RequestReader:
         self._is_offer = False
         self._is_head_known = False
         self._read_bytes = 0  # of this read
+        self._heads = 0  # in it
         self._head_reads = 0  # that ended inside this head
         self._head_bytes = 0  # of them, without the first
         self._body_bytes = 0  # read since this head, framing included
@@ -85,20 +97,26 @@ class RequestReader:
         self.on_body = self._pieces.append
         self._parser = httptools.HttpRequestParser(self)
 
-    def feed(self, data: bytes) -> None:
-        """*data* is read. Raises ClientError for what is refused; nothing can be read behind it."""
+    def feed(self, data: bytes, heads: int = 0) -> None:
+        """*data* is read. Raises ClientError for what is refused; nothing can be read behind it. *heads*: how many the
+        same read held before."""
         self._read_bytes = len(data)
+        self._heads = heads
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
-            self._stay(data[offer.args[0] :])
-            return
+            rest = data[offer.args[0] :]
         except httptools.HttpParserError as error:
             if self._is_last:
                 return
             raise refusal(error) from None
-        if not self.is_between:
-            self._bound()
+        else:
+            if not self.is_between:
+                self._bound()
+            return
+        self._stay(
+            rest
+        )  # not while that is handled: what is refused in the rest would be taken for its consequence
 
     def close(self) -> None:
         """Nothing is read any more. The parser holds this object, and this one the parser."""
@@ -138,6 +156,9 @@ class RequestReader:
         if self._is_head_known:
             self._is_head_known = False
             return
+        self._heads += 1
+        if self._heads > _MOST_HEADS:
+            raise not_http("it stands behind too many others")
         if len(url) > MAX_TARGET_BYTES:
             raise target_too_long()
         if len(fields) > MAX_FIELDS:
@@ -192,8 +213,14 @@ class RequestReader:
             self._parser.feed_data(b"POST / HTTP/1.1\r\nhost: x\r\n" + lines + b"\r\n")
         else:
             self.on_message_complete()
-        if rest:
-            self.feed(rest)
+        if request is not None and not framing and _is_socket(request):
+            self.offer, self.behind, request.is_offer = request, rest, True
+        elif rest:
+            self.feed(rest, self._heads)
+
+
+def _is_socket(request: ClientRequest) -> bool:
+    return request.method == "GET" and request.version == "1.1" and is_offer(request.named)
 
 
 def _rare_method(method: bytes) -> str:

@@ -15,7 +15,9 @@ from app.domain.errors import GatewayError, ModelNotFound, UpstreamRefusedCreden
 from app.main.gateway import prepared_upstreams
 from app.main.senders import make_sender
 from app.protocol.requests import read_chat_request
+from app.proxy.capabilities import native_classes
 from app.upstreams.bodies import read_whole
+from app.upstreams.capabilities import MATRIX, SERVED
 from app.upstreams.chat_request import ChatOptions, prepare_chat
 from app.upstreams.client import Sender
 from app.upstreams.model_requests import discover
@@ -32,7 +34,8 @@ _PREFIXES = re.compile(rb"prefixes[^\[]*\[([^\]]+)\]")
 
 @dataclass(frozen=True, slots=True)
 class UpstreamReport:
-    """What asking one upstream told. *fault* is None when it is well."""
+    """What asking one upstream told. *capabilities*: what it has, of what this version serves. *native*: the classes of
+    its own routes that are relayed (upstreams N12). *fault* is None when it is well."""
 
     name: str
     dialect: str
@@ -40,6 +43,7 @@ class UpstreamReport:
     models: int
     detail: str
     fault: str | None = None
+    native: tuple[str, ...] = ()
 
 
 def unpriced_targets(configuration: Configuration) -> tuple[str, ...]:
@@ -83,8 +87,9 @@ async def _check(upstream: Upstream, trust: ssl.SSLContext, patience: float) -> 
         fault = error.message
     finally:
         await sender.aclose()
-    able = tuple(name for name in upstream.capabilities if upstream.supports(name))
-    return UpstreamReport(upstream.name, upstream.dialect.name, able, models, detail, fault)
+    able = tuple(name for name in MATRIX if name in SERVED and upstream.supports(name))
+    native = native_classes(upstream)
+    return UpstreamReport(upstream.name, upstream.dialect.name, able, models, detail, fault, native)
 
 
 async def _ask_providers(upstream: Upstream, sender: Sender, patience: float) -> str:

@@ -26,22 +26,20 @@ EXAMPLE_MODELS = {
     "openai": "sim-gpt",
 }
 
-
-_PRICES = {"openmind/gpt-4o": Price(input=2_500_000, output=10_000_000)}
+_SPEECH = Price(character=50_000_000)
+_RECOGNITION = Price(audio_second=270_000_000)
+_PRICES = {
+    "openmind/gpt-4o": Price(input=2_500_000, output=10_000_000),
+    "openmind/eleven_*": _SPEECH,
+    "openmind/chirp*": _RECOGNITION,
+    "openmind/scribe*": _RECOGNITION,
+}
 
 
 def demo_configuration(simulators: Simulators, server: ServerOptions) -> Configuration:
     """A configuration whose upstreams are *simulators*, one of each dialect, with an alias and a route to try."""
     names = {"4minds": "4minds", "minds": "minds", "openmind": "openmind", "openai": "local"}
-    upstreams = tuple(
-        UpstreamEntry(
-            name=name,
-            dialect=dialect,  # type: ignore[arg-type] # the four names of DialectName
-            base_url=simulators.base_url(dialect),
-            api_key=SecretStr(KEYS[dialect]),
-        )
-        for dialect, name in names.items()
-    )
+    upstreams = tuple(_entry(simulators, name, dialect) for dialect, name in names.items())
     return Configuration(
         server=server,
         upstreams=upstreams,
@@ -50,6 +48,23 @@ def demo_configuration(simulators: Simulators, server: ServerOptions) -> Configu
             RouteEntry("fast", ("openmind/gpt-4o-mini", "local/sim-gpt")),
         ),
         source="demo",
+    )
+
+
+def _entry(simulators: Simulators, name: str, dialect: str) -> UpstreamEntry:
+    entry = UpstreamEntry(
+        name=name,
+        dialect=dialect,  # type: ignore[arg-type] # one of the four names of DialectName
+        base_url=simulators.base_url(dialect),
+        api_key=SecretStr(KEYS[dialect]),
+    )
+    if dialect != "openmind":
+        return entry
+    return replace(
+        entry,
+        websocket_base=simulators.socket_url("openmind"),
+        riva_asr_url=simulators.socket_url("riva-asr"),
+        vila_url=simulators.socket_url("vila"),
     )
 
 

@@ -15,8 +15,10 @@ from time import time as wall_seconds  # noqa: TID251 the composition root hands
 
 from app.access.authenticator import Authenticator, OpenDoor
 from app.access.key_ring import KeyRing
+from app.access.memory_objects import MemoryObjects
 from app.access.pepper import passing_peppers
 from app.access.permissions import Permissions
+from app.access.register import Register
 from app.api.control_plane import ControlPlaneParts, Readiness
 from app.api.gatekeeper import Gatekeeper
 from app.domain.addresses import is_loopback
@@ -28,17 +30,20 @@ from app.limits.memory_counters import MemoryCounters
 from app.limits.sweeping import Sweeper
 from app.main.admin import admin_plane
 from app.main.application import Application, Lifespan, make_application
+from app.main.desks import Shared, desks
 from app.main.kept import Kept
 from app.main.senders import make_sender
 from app.main.supervision import run_for_ever
 from app.proxy.attempts import Attempts
 from app.proxy.billing import Billing
 from app.proxy.in_flight import InFlight
+from app.proxy.model_rights import ModelRights
 from app.proxy.models import ModelDesk
 from app.proxy.pipeline import KeyCheck, Pipeline, Steps
 from app.proxy.relay import ChatRelay
 from app.proxy.self_service import RecentFailures, SelfService
 from app.proxy.settlement import Settlement
+from app.proxy.stored_chats import StoredChats
 from app.routing.catalogue import Catalogue
 from app.routing.finder import RouteFinder
 from app.routing.refresher import Refresher
@@ -46,6 +51,7 @@ from app.routing.table import RoutingTable
 from app.telemetry.logs import Log
 from app.telemetry.metrics import Metrics, Watched
 from app.upstreams.client import Sender
+from app.upstreams.native_routes import native_paths
 from app.upstreams.upstream import Upstream, prepare
 from app.usage.price_book import PriceBook
 from app.wire.connecting import system_trust
@@ -92,27 +98,27 @@ def build(
     money = _money(configuration, kept, upstreams, now)
     metrics = Metrics(VERSION, _watched(log, kept, money.sweeper))
     table = RoutingTable(upstreams, configuration.routes, configuration.default_upstream, catalogue)
-    finder = RouteFinder(table, catalogue, refresher.hurry)
-    permissions = Permissions(upstreams)
-    attempts = Attempts(upstreams, senders, money.billing, metrics, now)
+    register = _register(kept, now)
+    shared = Shared(
+        configuration,
+        upstreams,
+        RouteFinder(table, catalogue, refresher.hurry),
+        ModelRights(Permissions(upstreams), register),
+        register,
+        Attempts(upstreams, senders, money.billing, metrics, now),
+        money.billing,
+        money.prices,
+        metrics,
+        log,
+        trust,
+        now,
+        refresher.hurry,
+    )
     failures = RecentFailures()
-    steps = Steps(
-        upstreams=upstreams,
+    steps = _steps(
+        shared,
+        catalogue,
         keys=_keys(configuration, kept, now),
-        finder=finder,
-        permissions=permissions,
-        billing=money.billing,
-        attempts=attempts,
-        relay=ChatRelay(configuration.streams, now=now, wall_seconds=wall_seconds),
-        models=ModelDesk(
-            upstreams,
-            catalogue,
-            finder,
-            attempts,
-            permissions=permissions,
-            now=now,
-            on_deleted=refresher.hurry,
-        ),
         self_service=_self_service(money.admission, failures, kept),
         settlement=Settlement(money.billing, failures, metrics, log, now),
         in_flight=in_flight,
@@ -120,6 +126,7 @@ def build(
     beside: dict[str, _Run] = {"refresher": refresher.run, "sweeper": money.sweeper.run}
     if kept is not None:
         beside["recorder"] = kept.recorder.run
+        beside["objects"] = register.run
         beside["keys"] = partial(kept.ring.watch, kept.keys, log.warning)
     if configuration.auth_mode == "none" and configuration.admin_key is not None:
         log.warning("auth.mode is none: keys and their limits are not asked for")
@@ -232,9 +239,54 @@ def _watched(log: Log, kept: Kept | None, sweeper: Sweeper) -> Watched:
     return Watched(
         lambda: log.dropped_lines,
         journal_pending=lambda: kept.journal.pending,
-        journal_dropped=lambda: kept.journal.dropped_records,
+        journal_dropped=lambda: kept.journal.dropped_records + kept.journal.dropped_claims,
         leases_expired=lambda: sweeper.expired,
     )
+
+
+def _steps(
+    shared: Shared,
+    catalogue: Catalogue,
+    *,
+    keys: KeyCheck,
+    self_service: SelfService,
+    settlement: Settlement,
+    in_flight: InFlight,
+) -> Steps:
+    upstreams, rights, now = shared.upstreams, shared.rights, shared.now
+    return Steps(
+        upstreams=upstreams,
+        keys=keys,
+        finder=shared.finder,
+        rights=rights,
+        billing=shared.billing,
+        attempts=shared.attempts,
+        relay=ChatRelay(shared.configuration.streams, now=now, wall_seconds=wall_seconds),
+        models=ModelDesk(
+            upstreams,
+            catalogue,
+            shared.finder,
+            shared.attempts,
+            rights=rights,
+            now=now,
+            on_deleted=shared.on_model,
+        ),
+        desks=desks(shared),
+        natives={name: native_paths(upstream) for name, upstream in upstreams.items()},
+        stored=StoredChats(upstreams, shared.register),
+        self_service=self_service,
+        settlement=settlement,
+        in_flight=in_flight,
+    )
+
+
+def _register(kept: Kept | None, now: Callable[[], float]) -> Register:
+    """Whose is what; where nothing is kept, for as long as the process lives."""
+    if kept is None:
+        memory = MemoryObjects()
+        return Register(memory, memory.note, now=now)
+    flush = kept.recorder.flush
+    return Register(kept.objects, kept.journal.claim, flush, models=kept.models, now=now)
 
 
 def _self_service(admission: Admission, failures: RecentFailures, kept: Kept | None) -> SelfService:

@@ -5,19 +5,23 @@ Opened in this order: the database, what a killed process left in the journal, t
 """
 
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.access.file_keys import adopt_file_keys
 from app.access.key_ring import KeyRing
 from app.access.pepper import Peppers, match_peppers, open_peppers
 from app.domain.configuration import Configuration, StorageOptions
 from app.domain.errors import ConfigurationError, LedgerUnavailable
+from app.domain.ledger import UsageRecord
 from app.domain.limits import PeriodStarts, ScopeKind, Spending
+from app.domain.stored_objects import Claim
 from app.limits.periods import Calendar
 from app.storage.database import Database
 from app.storage.key_store import KeyStore, pepper_check
+from app.storage.object_store import ObjectStore
 from app.storage.record_store import RecordStore
 from app.telemetry.logs import Log
 from app.usage.journal import Journal
@@ -30,7 +34,8 @@ _PATIENCE_SECONDS = 10.0  # for the last records to reach the database
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """*spending*: what every key and team had spent when this was opened, in the periods of *starts*."""
+    """*spending*: what every key and team had spent when this was opened, in the periods of *starts*. *models*: whose
+    the fine-tuned models were then."""
 
     keys: KeyStore
     ring: KeyRing
@@ -40,6 +45,24 @@ class Kept:
     recorder: Recorder
     spending: dict[tuple[ScopeKind, str], Spending]
     starts: PeriodStarts
+    objects: ObjectStore
+    models: list[Claim]
+
+
+class _Ledger(NamedTuple):
+    """What the journal is taken into: `app.usage.recorder.Store`."""
+
+    records: RecordStore
+    objects: ObjectStore
+
+    async def add(self, records: Sequence[UsageRecord]) -> int:
+        return await self.records.add(records)
+
+    async def claim(self, claims: Sequence[Claim]) -> None:
+        await self.objects.add(claims)
+
+    async def delete_before(self, cutoff_ms: int, *, at_most: int) -> int:
+        return await self.records.delete_before(cutoff_ms, at_most=at_most)
 
 
 @asynccontextmanager
@@ -93,10 +116,10 @@ async def _opened(
     wall_seconds: Callable[[], float],
 ) -> Kept:
     keys, peppers = await key_store(database, options, configuration, writes=True)
-    records = RecordStore(database)
+    ledger = _Ledger(RecordStore(database), ObjectStore(database))
     ring = KeyRing(configuration.keys, peppers)
     ring.apply(await adopt_file_keys(keys, configuration.keys, wall_seconds()))
-    recovered = await recover(options.journal, records, warn=log.warning)
+    recovered = await recover(options.journal, ledger, warn=log.warning)
     if any(recovered._replace(series=0)):
         log.warning("journal of a killed process recovered", **recovered._asdict())
     name = f"{int(wall_seconds() * 1000):012x}-{secrets.token_hex(4)}"
@@ -108,11 +131,21 @@ async def _opened(
     )
     recorder = Recorder(
         journal,
-        records,
+        ledger,
         warn=log.warning,
         retention_days=configuration.usage.retention_days,
         wall_seconds=wall_seconds,
     )
     starts = Calendar(wall_seconds).starts()
-    spending = await records.spending(starts)
-    return Kept(keys, ring, peppers, records, journal, recorder, spending, starts)
+    return Kept(
+        keys,
+        ring,
+        peppers,
+        ledger.records,
+        journal,
+        recorder,
+        await ledger.records.spending(starts),
+        starts,
+        ledger.objects,
+        await ledger.objects.models(),
+    )

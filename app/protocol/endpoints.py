@@ -41,18 +41,17 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("datasets", "POST", "datasets/import"),
     ("datasets", "GET DELETE", "datasets/{id}"),
     ("external_models", "GET", "external-models"),
-    # The gateway's own: what a key may know about itself.
+    # The gateway's own: what it can do, and what a key may know about itself.
+    ("capabilities", "GET", "capabilities"),
     ("me", "GET", "me"),
     ("requests.get", "GET", "requests/{id}"),
 )
-_FAMILIES = frozenset(
-    (
-        *("moderations", "images", "batches", "uploads", "vector_stores", "assistants", "threads"),
-        *("evals", "containers", "conversations", "videos", "rerank"),
-    )
+FAMILIES = (
+    *("moderations", "audio/translations", "images", "batches", "uploads", "vector_stores"),
+    *("assistants", "threads", "evals", "containers", "conversations", "videos", "rerank"),
 )
-_FAMILY_PATHS: tuple[tuple[str, ...], ...] = (("audio", "translations"),)
-_FAMILY_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_FAMILY_ROOTS = frozenset(tuple(family.split("/")) for family in FAMILIES)
+_FAMILY = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), "families")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +80,10 @@ _TEMPLATES = {
 }
 _STATIC = {shape: (template, methods) for template, (shape, methods) in _TEMPLATES.items()}
 LITERAL_PATHS = tuple(template for template in _TEMPLATES if "{" not in template)
-_PATTERNS = [
-    (template, shape, methods)
-    for template, (shape, methods) in _TEMPLATES.items()
-    if "{" in template
-]
+_PATTERNS: dict[str, list[tuple[str, tuple[str, ...], dict[str, str]]]] = {}  # by first segment
+for _template, (_shape, _methods) in _TEMPLATES.items():
+    if "{" in _template:
+        _PATTERNS.setdefault(_shape[0], []).append((_template, _shape, _methods))
 
 
 def find_endpoint(segments: tuple[str, ...]) -> Endpoint | None:
@@ -93,13 +91,29 @@ def find_endpoint(segments: tuple[str, ...]) -> Endpoint | None:
     static = _STATIC.get(segments)
     if static is not None:
         return Endpoint(static[0], static[1], {})
-    for template, shape, methods in _PATTERNS:
+    for template, shape, methods in _PATTERNS.get(segments[0], ()) if segments else ():
         parameters = _match(shape, segments)
         if parameters is not None:
             return Endpoint(template, methods, parameters)
-    if segments and (segments[0] in _FAMILIES or segments[:2] in _FAMILY_PATHS):
-        return Endpoint(segments[0], dict.fromkeys(_FAMILY_METHODS, "families"), {})
+    if _root(segments):
+        return Endpoint("/".join(_root(segments)), _FAMILY, {"path": segments})
     return None
+
+
+def routes_by_capability() -> dict[str, tuple[str, ...]]:
+    """Each capability that has a path, with its routes as `GET /v1/files/{id}`; a family as `* /v1/images`, for every
+    method at that path or below."""
+    found: dict[str, tuple[str, ...]] = {}
+    for capability, methods, template in _ROWS:
+        path = template.replace("...}", "}")
+        routes = tuple(f"{method} /v1/{path}" for method in methods.split())
+        found[capability] = (*found.get(capability, ()), *routes)
+    return {**found, "families": tuple(f"* /v1/{family}" for family in FAMILIES)}
+
+
+def _root(segments: tuple[str, ...]) -> tuple[str, ...]:
+    """The first segments of *segments* that are a family's; () where there are none."""
+    return next((part for part in (segments[:1], segments[:2]) if part in _FAMILY_ROOTS), ())
 
 
 def _match(shape: tuple[str, ...], segments: tuple[str, ...]) -> dict[str, tuple[str, ...]] | None:

@@ -77,7 +77,7 @@ class ChatRequest(msgspec.Struct):
     *include_usage*: the client asked for the extra usage chunk. *members*: the top level of *body*, in order.
     *dropped*: what a Responses-shaped body held and chat cannot have (contract D17, P6). *max_tokens*: the most output
     tokens of one choice that the client asks for; None where it names no bound, below nought where what it names is
-    none.
+    none. *stores*: the upstream is to keep the completion.
     """
 
     body: bytes
@@ -88,6 +88,7 @@ class ChatRequest(msgspec.Struct):
     members: Members
     dropped: tuple[str, ...] = ()
     max_tokens: int | None = None
+    stores: bool = False
 
 
 def read_chat_request(body: bytes) -> ChatRequest:
@@ -116,7 +117,8 @@ def read_plainly(body: bytes) -> ChatRequest | None:
         return None
     include_usage = options is not None and options.include_usage is True
     found = PlainMembers(body, values)
-    return ChatRequest(body, model, stream, include_usage, choices, found, (), max_tokens)
+    stores = "store" in values and bytes(values["store"]) == b"true"
+    return ChatRequest(body, model, stream, include_usage, choices, found, (), max_tokens, stores)
 
 
 def _count(value: msgspec.Raw) -> int | None:
@@ -157,7 +159,13 @@ def read_closely(body: bytes) -> ChatRequest:
         members=ScannedMembers(found),
         dropped=chat.dropped,
         max_tokens=_bound(body, values),
+        stores=_is_true(body, values, "store"),
     )
+
+
+def _is_true(body: bytes, values: dict[str, Member], name: str) -> bool:
+    member = values.get(name)
+    return member is not None and body[member.value.start : member.value.end] == b"true"
 
 
 def _bound(body: bytes, values: dict[str, Member]) -> int | None:

@@ -8,7 +8,7 @@ about another attempt is here.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 from msgspec.structs import replace
@@ -28,6 +28,7 @@ from app.upstreams.deadlines import Deadlines, deadlines
 from app.upstreams.refusals import refusal
 from app.upstreams.upstream import Upstream
 
+_OK = (200,)
 _LONGEST_ID = 128
 _MAX_ERROR_BYTES = 1024 * 1024
 _COUNTED_CODES = frozenset({"rate_limit_exceeded", "insufficient_quota", "upstream_error"})
@@ -122,8 +123,10 @@ class Attempts:
         exchange: Exchange,
         *,
         capability: str = "chat.create",
+        statuses: Collection[int] | None = _OK,
     ) -> Answer:
-        """One attempt: the upstream's 200. Raises the typed error of anything else, the connection given back."""
+        """One attempt: the upstream's answer with one of *statuses*, None: with any. Raises the typed error of anything
+        else, the connection given back."""
         self._billing.attempt(exchange)
         exchange.attempts += 1
         exchange.sent_at = sent_at = self._now()
@@ -133,7 +136,7 @@ class Attempts:
             response = await self._senders[upstream.name].send(request)
             fields = named(response.headers)
             _note_head(exchange, upstream, response.status, fields)
-            if response.status != 200:
+            if statuses is not None and response.status not in statuses:
                 raise await self._refused(upstream, response, limits, exchange, capability)
         except BaseException as error:
             reason = reason_of(error)

@@ -181,7 +181,8 @@ class Billing:
             self.progress(exchange)
             return
         caller, expected = exchange.caller, exchange.expected or _NOTHING
-        cost_nano = price.cost_nano(Usage(expected.input_tokens, 0)) if price is not None else 0
+        asked = Usage(expected.input_tokens, 0)
+        cost_nano = _priced(price, asked, exchange) if price is not None else 0
         self._journal.intend(
             Intent(
                 exchange.request_id,
@@ -219,7 +220,7 @@ class Billing:
                 usage.cached_input_tokens,
                 usage.output_tokens,
                 source,
-                price.cost_nano(usage) if price else 0,
+                _priced(price, usage, exchange) if price else 0,
                 price is not None,
             )
         )
@@ -272,7 +273,7 @@ class Billing:
         price = exchange.price
         exchange.is_priced = price is not None
         if price is not None:
-            exchange.cost_nano = price.cost_nano(exchange.usage)
+            exchange.cost_nano = _priced(price, exchange.usage, exchange)
 
     def _record(self, exchange: Exchange) -> UsageRecord:
         caller, usage = exchange.caller, exchange.usage or _NOTHING
@@ -307,6 +308,10 @@ class Billing:
             False,
             exchange.label,
         )
+
+
+def _priced(price: Price, usage: Usage, exchange: Exchange) -> int:
+    return price.cost_nano(usage, exchange.characters, exchange.audio_ms)
 
 
 def _credible(usage: Usage) -> Usage:

@@ -1,9 +1,10 @@
 """What the pipeline needs of the one who called: declared here, kept by `app.edge`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Protocol
 
 from app.protocol.headers import HeaderList
+from app.wire.web_socket import WebSocket
 
 
 class ClientConnection(Protocol):
@@ -60,6 +61,33 @@ class ClientConnection(Protocol):
 
     async def read_body(self) -> bytes:
         """The whole body. Raises RequestTooLarge, UnsupportedMediaType."""
+        ...
+
+    @property
+    def body_bytes(self) -> int | None:
+        """How long the body is, as its head says; None where it does not."""
+        ...
+
+    def body_pieces(self, most_bytes: int) -> AsyncIterator[bytes]:
+        """The body as it comes, instead of `read_body`. Little of it is held, so that a client is no faster than who
+        takes the pieces. Raises RequestTooLarge above *most_bytes*, before the first piece where the head says it; and
+        what `read_body` raises."""
+        ...
+
+    def accept_socket(self, fields: bytes) -> WebSocket:
+        """The request was the opening of a websocket, and it is open now: 101 has left with *fields*, complete lines;
+        a `sec-websocket-protocol` among them is the websocket's. Raises InvalidRequest for a handshake that is none,
+        before 101.
+
+        From here on a client that leaves does not cancel the task: the websocket's `receive` and `send` raise
+        SocketClosed, and whoever relays closes the other side and ends. Of this connection's nothing but `is_gone`
+        means anything any more, and the rest does nothing. When the task ends, the websocket is closed: with 1001 where
+        the gateway stops, else with 1011, where it was not closed before.
+        """
+        ...
+
+    def cut(self) -> None:
+        """The connection ends here, so that nobody takes what was sent for whole (contract L10)."""
         ...
 
     def start(self, status: int, fields: bytes, length: int | None) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 from msgspec import structs
 
-from app.access.permissions import Permissions, require_all_resources
+from app.access.permissions import require_all_resources
 from app.domain.errors import (
     GatewayError,
     ModelNotFound,
@@ -26,6 +26,7 @@ from app.protocol.headers import header
 from app.protocol.models import ModelEntry, anthropic_model_list, deleted, model_list, model_object
 from app.proxy.attempts import Attempts
 from app.proxy.call import Call
+from app.proxy.model_rights import ModelRights
 from app.proxy.source import Source
 from app.routing.catalogue import Catalogue
 from app.routing.finder import FIRST_ROUND_SECONDS, RouteFinder
@@ -48,7 +49,7 @@ class ModelDesk:
         finder: RouteFinder,
         attempts: Attempts,
         *,
-        permissions: Permissions,
+        rights: ModelRights,
         now: Callable[[], float],
         on_deleted: Callable[[], None],
     ) -> None:
@@ -56,7 +57,7 @@ class ModelDesk:
         self._catalogue = catalogue
         self._finder = finder
         self._attempts = attempts
-        self._permissions = permissions
+        self._rights = rights
         self._now = now
         self._on_deleted = on_deleted
 
@@ -80,7 +81,7 @@ class ModelDesk:
         return [
             entry
             for entry, route in self._listed(call.pin)
-            if self._permissions.may_use(call.principal, route)
+            if self._rights.may_use(call.principal, route)
         ]
 
     async def describe(self, call: Call, name: str) -> bytes:
@@ -103,8 +104,8 @@ class ModelDesk:
             return _object(known, name)
 
     async def delete(self, call: Call, name: str) -> bytes:
-        """The model is gone at its upstream. Sent once, whatever comes of it (upstreams G7)."""
-        require_all_resources(call.principal)
+        """The model is gone at its upstream. Sent once, whatever comes of it (upstreams G7). Raises PermissionDenied
+        for one that the caller's team did not make, unless its key has `resources: all`."""
         route = await self._route_to_delete(call, name)
         if route.is_named:
             raise PermissionDenied(
@@ -112,7 +113,14 @@ class ModelDesk:
                 f"'{name}' is a name of this gateway's configuration; delete the model by its own name."
             )
         deployment = route.deployments[0]
+        if not await self._rights.may_delete(call.principal, deployment):
+            if not self._is_listed(
+                route
+            ):  # as another team's, which is not shown (reliability S16)
+                raise no_such_model(name)
+            require_all_resources(call.principal)
         body = await self._ask(call, self._upstreams[deployment.upstream], deployment)
+        self._rights.deleted(call, deployment)
         self._on_deleted()
         return body or deleted(name)
 
@@ -143,7 +151,7 @@ class ModelDesk:
             route = await self._finder.find(name, operation=call.operation, pin=call.pin)
         except ModelNotFound:
             raise no_such_model(name) from None
-        if not self._permissions.may_use(call.principal, route):
+        if not self._rights.may_use(call.principal, route):
             raise no_such_model(name)
         return route
 
@@ -155,6 +163,10 @@ class ModelDesk:
             found = parse_model(body, dialect=upstream.dialect.name, upstream=upstream.name)
         except ModelNotFound:
             raise no_such_model(name) from None
+        except UpstreamAnswered as error:
+            if error.status == 404 and call.principal.resources != "all":
+                raise no_such_model(name) from None  # in the words for another team's
+            raise
         except ValueError as error:
             raise UpstreamMalformed(
                 f"Upstream '{upstream.name}' sent a model that cannot be read: {error}"

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
-from app.access.permissions import Permissions
 from app.domain.errors import (
     ClientGone,
     GatewayError,
@@ -28,21 +27,27 @@ from app.domain.outcome import Outcome
 from app.domain.principal import Principal
 from app.domain.routes import Deployment, Route
 from app.protocol.headers import HeaderList
+from app.protocol.native_paths import SOCKET, NativePaths
 from app.protocol.requests import read_chat_request
-from app.protocol.targets import Target, path_text, read_target
+from app.protocol.socket_keys import with_query_key
+from app.protocol.targets import NATIVE, Target, path_text, read_target
 from app.proxy.attempts import Attempts
 from app.proxy.billing import Billing
 from app.proxy.call import Call
+from app.proxy.chooser import unsupported
 from app.proxy.client_connection import ClientConnection
 from app.proxy.in_flight import InFlight, stopped
+from app.proxy.model_rights import ModelRights
 from app.proxy.models import ModelDesk
 from app.proxy.off_loop import off_loop
 from app.proxy.relay import ChatRelay
 from app.proxy.reply import Reply
 from app.proxy.self_service import SelfService
 from app.proxy.settlement import Settlement
+from app.proxy.stored_chats import StoredChats
 from app.routing.finder import RouteFinder
 from app.telemetry.logs import Log
+from app.upstreams.capabilities import MATRIX
 from app.upstreams.chat_request import ChatOptions
 from app.upstreams.chat_targets import chat_target
 from app.upstreams.upstream import Upstream
@@ -63,18 +68,29 @@ class KeyCheck(Protocol):
         ...
 
 
+class Desk(Protocol):
+    """Serves capabilities other than chat."""
+
+    async def serve(self, call: Call) -> None:
+        """All between authentication and settlement: the client has its reply. Raises what went wrong."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What the pipeline calls, in the order it calls them."""
+    """What the pipeline calls, in the order it calls them. *desks*: by capability; *natives*: by upstream."""
 
     upstreams: Mapping[str, Upstream]
     keys: KeyCheck
     finder: RouteFinder
-    permissions: Permissions
+    rights: ModelRights
     billing: Billing
     attempts: Attempts
     relay: ChatRelay
     models: ModelDesk
+    desks: Mapping[str, Desk]
+    natives: Mapping[str, NativePaths]
+    stored: StoredChats
     self_service: SelfService
     settlement: Settlement
     in_flight: InFlight
@@ -102,12 +118,13 @@ class Pipeline:
             "models.delete": self._delete_model,
             "me": self._me,
             "requests.get": self._receipt,
+            **dict.fromkeys(steps.desks, self._at_desk),
         }
 
     async def serve(self, client: ClientConnection, request_id: str) -> None:
         """*client* has its reply and the exchange is settled, whatever happened. Raises CancelledError when the one
         who cancels this task is not the drain."""
-        target = read_target(client.path, self._steps.upstreams)
+        target = read_target(client.path, self._steps.upstreams, self._steps.natives)
         exchange = self._exchange(client, request_id, target)
         reply = Reply(client, exchange, self._now, self._steps.billing)
         self._steps.settlement.begin(exchange)
@@ -126,12 +143,11 @@ class Pipeline:
             self._steps.settlement.settle(exchange)
 
     def _exchange(self, client: ClientConnection, request_id: str, target: Target) -> Exchange:
-        method = "GET" if client.method == "HEAD" else client.method
-        capabilities = target.endpoint.capabilities if target.endpoint else {}
+        capability = target.capability(target.asked(client.method, client.named))
         exchange = Exchange(
             request_id,
             client.method,
-            capabilities.get(method, _UNKNOWN),
+            capability or _UNKNOWN,
             self._now(),
             _client_ids(client.named),
         )
@@ -165,16 +181,21 @@ class Pipeline:
         self, client: ClientConnection, target: Target, exchange: Exchange, reply: Reply
     ) -> None:
         serve = self._served.get(exchange.endpoint, self._unsupported)
-        if target.provider is not None or exchange.endpoint == _UNKNOWN:
+        if exchange.endpoint != NATIVE and (
+            target.provider is not None or exchange.endpoint == _UNKNOWN
+        ):
             self._check_path(client, target, exchange)
         steps = self._steps
         steps.in_flight.enter(client)
         try:
-            principal = steps.keys.authenticate(client.headers, client.address)
+            headers = client.headers
+            if target.asked(client.method, client.named) == SOCKET:
+                headers = with_query_key(headers, client.query)
+            principal = steps.keys.authenticate(headers, client.address)
             exchange.caller = principal
             pin = target.pin or client.named.get(_PIN_HEADER, b"").decode("latin-1") or None
             await serve(Call(client, target, pin, principal, exchange, reply))
-            exchange.outcome = Outcome.COMPLETE
+            exchange.outcome = exchange.outcome or Outcome.COMPLETE
         finally:
             steps.in_flight.leave(client)
 
@@ -187,7 +208,7 @@ class Pipeline:
 
     def _check_path(self, client: ClientConnection, target: Target, exchange: Exchange) -> None:
         """Raises UnknownUrl (F20) or MethodNotAllowed (F21), with or without a key (contract A9)."""
-        if target.endpoint is None or not self._may_name_provider(target):
+        if not target.methods or not self._may_name_provider(target):
             raise UnknownUrl(
                 f"Unknown request URL: {client.method} {client.path}. {_hint(client.path)}"
             )
@@ -195,7 +216,7 @@ class Pipeline:
             raise MethodNotAllowed(
                 f"Not allowed to {client.method} on {client.path}. "
                 "(HINT: Perhaps you meant to use a different HTTP method?)",
-                allow=target.endpoint.methods,
+                allow=target.methods,
             )
 
     def _may_name_provider(self, target: Target) -> bool:
@@ -225,6 +246,8 @@ class Pipeline:
         if not self._may_use(call, route):
             raise unknown_model(chat.model)  # one answer for unknown and forbidden (contract F14)
         call.exchange.provider = call.target.provider or ""
+        if chat.stores:
+            steps.stored.watch(call.principal, call.exchange)
         await steps.billing.admit_chat(call.principal, chat, route, call.exchange)
         options = ChatOptions(
             call.client.headers,
@@ -238,21 +261,34 @@ class Pipeline:
     def _may_use(self, call: Call, route: Route) -> bool:
         """A path that names a provider leads where its model's name alone may not (reliability S15): then the key must
         name that provider too, unless it is the one that serves the name anyway."""
-        permissions, provider = self._steps.permissions, call.target.provider
+        rights, provider = self._steps.rights, call.target.provider
         if provider is None:
-            return permissions.may_use(call.principal, route)
+            return rights.may_use(call.principal, route)
         usual = all(self._is_usual(one, provider) for one in route.deployments)
-        if usual and permissions.may_use(call.principal, route):
+        if usual and rights.may_use(call.principal, route):
             return True
         named = tuple(
             Deployment(one.upstream, f"{provider}/{one.model}", one.label)
             for one in route.deployments
         )
-        return permissions.may_use(call.principal, Route(route.name, named))
+        return rights.may_use(call.principal, Route(route.name, named))
 
     def _is_usual(self, deployment: Deployment, provider: str) -> bool:
         target = chat_target(self._steps.upstreams[deployment.upstream], deployment.model)
         return target is not None and target.provider == provider
+
+    async def _at_desk(self, call: Call) -> None:
+        if call.exchange.endpoint in MATRIX:
+            self._check_capability(call)
+        await self._steps.desks[call.exchange.endpoint].serve(call)
+
+    def _check_capability(self, call: Call) -> None:
+        """Raises UnsupportedEndpoint for what the pinned upstream lacks, or all do (upstreams U1); a pin to nobody is
+        for the desk to refuse."""
+        upstreams, pin = self._steps.upstreams, call.pin
+        asked = upstreams.values() if pin is None else [one for one in (upstreams.get(pin),) if one]
+        if asked and not any(one.supports(call.exchange.endpoint) for one in asked):
+            raise unsupported(upstreams, call.operation, pin)
 
     async def _models(self, call: Call) -> None:
         await self._steps.billing.look(call.principal, call.exchange)
@@ -277,10 +313,9 @@ class Pipeline:
 
     async def _unsupported(self, call: Call) -> NoReturn:
         """Upstreams U1: a known route that nothing here serves."""
-        table = self._steps.finder.table
         if call.pin is not None:
-            table.pinned(call.pin, call.operation)
-        raise UnsupportedEndpoint(f"No configured upstream supports {call.operation.words}.")
+            self._steps.finder.table.pinned(call.pin, call.operation)
+        raise unsupported(self._steps.upstreams, call.operation, call.pin)
 
 
 def _client_ids(named: Mapping[bytes, bytes]) -> str:

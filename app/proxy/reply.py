@@ -58,6 +58,7 @@ class Reply:
     __slots__ = (
         "_books",
         "_exchange",
+        "_is_cuttable",
         "_note_at_bytes",
         "_now",
         "_tail",
@@ -81,6 +82,7 @@ class Reply:
         self._now = now
         self._books = books
         self._note_at_bytes = _PROGRESS_BYTES
+        self._is_cuttable = False  # a body with no place for an error in it
         self._tail: bytes | None = None  # what is left when all the rest waits for the client
 
     @property
@@ -95,7 +97,7 @@ class Reply:
         if self.client.method == "HEAD":
             await self._end(b"", 0)
             return
-        self._note(len(body))
+        self._note(body)
         await self._end(body, len(body) - _TAIL_BYTES)
 
     def events(self, frames: bytes) -> None:
@@ -105,6 +107,8 @@ class Reply:
         exchange, now = self._exchange, self._now()
         if exchange.first_byte_at is None:
             exchange.first_byte_at = now
+            if exchange.on_first is not None:
+                exchange.on_first(frames)
         exchange.bytes_out += len(frames)
         self.last_event_at = self.last_sent_at = now
         self.client.write(frames)
@@ -124,18 +128,38 @@ class Reply:
         if frames:
             if not self.client.head_sent:
                 self._start(200, _SSE, self.relayed, None)
-            self._note(len(frames))
+            self._note(frames)
         await self._end(frames, frames.rfind(b"\n\n", 0, -2) + 2)  # all but the last event (H11)
 
+    def begin(self, status: int, fields: HeaderList, length: int | None) -> None:
+        """The head of a body that is passed on as it comes, by `piece` and `end_of_body`. *length* as in `start`."""
+        self._is_cuttable = True
+        self._start(status, _lines(fields), self.relayed, length)
+
+    def piece(self, piece: bytes) -> None:
+        """The next bytes of that body."""
+        self._note(piece)
+        self.client.write(piece)
+
+    async def end_of_body(self, last: bytes = b"") -> None:
+        """That body is complete with *last*, held back until the exchange is booked. Returns as `whole`."""
+        if last:
+            self._note(last)
+        await self._end(last, 0)
+
     def failure(self, error: GatewayError) -> None:
-        """*error* as the whole reply, or as the stream's last event: then without `[DONE]` (law 7, contract J1)."""
+        """*error* as the whole reply, or as the stream's last event: then without `[DONE]` (law 7, contract J1). A body
+        that is passed on as it comes is cut short instead (contract L10)."""
         if self._tail is not None:  # all there is was on its way
             self._books.book(self._exchange)
             self.client.finish(self._tail)
             return
         if self.client.head_sent:
             self._books.book(self._exchange)
-            self.client.finish(error_event(error))
+            if self._is_cuttable:
+                self.client.cut()
+            else:
+                self.client.finish(error_event(error))
             return
         if self._exchange.attempts > 1:
             error.should_retry = False  # the gateway has tried enough for both (contract G1)
@@ -183,14 +207,16 @@ class Reply:
             fields += _lines(relayed)
         self.client.start(status, fields + self._about_the_exchange(), length)
 
-    def _note(self, size_bytes: int) -> None:
-        """That many bytes of the body are about to leave."""
+    def _note(self, leaving: bytes) -> None:
+        """*leaving*, of the body, is about to leave."""
         now = self._now()
         exchange = self._exchange
         if exchange.first_byte_at is None:
             exchange.first_byte_at = now
+            if exchange.on_first is not None:
+                exchange.on_first(leaving)
         self.last_sent_at = now
-        exchange.bytes_out += size_bytes
+        exchange.bytes_out += len(leaving)
 
     def _about_the_exchange(self) -> bytes:
         exchange = self._exchange

@@ -6,37 +6,14 @@ Nothing in this file awaits: a cancellation that arrives now cannot lose a settl
 
 from collections.abc import Callable
 
-from app.domain.errors import (
-    ClientError,
-    ClientGone,
-    Draining,
-    GatewayError,
-    LedgerUnavailable,
-    Overloaded,
-    QuotaExceeded,
-    RateLimited,
-    UpstreamDisconnected,
-    UpstreamError,
-    UpstreamTimeout,
-)
+from app.domain.errors import GatewayError, QuotaExceeded, RateLimited, UpstreamTimeout
 from app.domain.exchange import Exchange
 from app.domain.outcome import Outcome
 from app.proxy.billing import Billing
+from app.proxy.outcomes import outcome_of
 from app.proxy.self_service import RecentFailures
 from app.telemetry.logs import Log
 from app.telemetry.metrics import Metrics
-
-# The first row that fits; an UpstreamDisconnected after the head is a cut stream, before it an upstream's error.
-_OUTCOMES: tuple[tuple[type[GatewayError], Outcome], ...] = (
-    (ClientGone, Outcome.CLIENT_GONE),
-    (ClientError, Outcome.REJECTED),
-    (Overloaded, Outcome.REJECTED),
-    (LedgerUnavailable, Outcome.REJECTED),
-    (Draining, Outcome.SHUTDOWN),
-    (UpstreamTimeout, Outcome.TIMEOUT),
-    (UpstreamDisconnected, Outcome.UPSTREAM_CUT),
-    (UpstreamError, Outcome.UPSTREAM_ERROR),
-)
 
 
 class Settlement:
@@ -87,15 +64,3 @@ class Settlement:
             now = self._now()
             self._metrics.end(exchange, now)
             self._log.exchange(exchange, now)
-
-
-def outcome_of(error: GatewayError, *, was_asked: bool) -> Outcome:
-    """The outcome that *error* means. A 4xx that an upstream gave is an upstream's error only when one *was_asked*."""
-    found = next(
-        (out for kind, out in _OUTCOMES if isinstance(error, kind)), Outcome.INTERNAL_ERROR
-    )
-    if isinstance(error, ClientError) and was_asked:
-        return Outcome.UPSTREAM_ERROR
-    if found is Outcome.SHUTDOWN and not was_asked:
-        return Outcome.REJECTED
-    return found

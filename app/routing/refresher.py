@@ -32,8 +32,8 @@ class Refresher:
         self._senders = senders
         self._catalogue = catalogue
         self._log = log
-        self._early = asyncio.Event()
         self._asked = [one for one in upstreams.values() if one.has_list]
+        self._early = {one.name: asyncio.Event() for one in self._asked}
         for upstream in self._asked:
             catalogue.expect(upstream.name)
 
@@ -44,20 +44,22 @@ class Refresher:
                 group.create_task(self._follow(upstream))
 
     def hurry(self) -> None:
-        """A name was asked for that nobody has: what was made a moment ago is found by the next request."""
-        self._early.set()
+        """What is known is out of date: a name was asked for that nobody has, or a model was made or deleted."""
+        for early in self._early.values():
+            early.set()
 
     async def _follow(self, upstream: Upstream) -> None:
         was_well: bool | None = None
+        early = self._early[upstream.name]
         while True:
+            early.clear()
             is_well = await self._refresh(upstream, is_news=was_well is not False)
             was_well = is_well
             await asyncio.sleep(EARLIEST_SECONDS)
-            self._early.clear()
             delay = (REFRESH_SECONDS if is_well else RETRY_SECONDS) - EARLIEST_SECONDS
             try:
                 async with asyncio.timeout(delay):
-                    await self._early.wait()
+                    await early.wait()
             except TimeoutError:
                 continue
 

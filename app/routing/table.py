@@ -15,6 +15,8 @@ from app.domain.routes import OTHER, Deployment, Route
 from app.routing.catalogue import Catalogue
 from app.upstreams.upstream import Upstream
 
+_AUDIO = frozenset(("audio.speech", "audio.transcriptions", "realtime.transcription"))  # G8
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -114,13 +116,13 @@ class RoutingTable:
 
     def _claimed(self, name: str, operation: Operation) -> Route:
         able = self.able(operation)
-        for upstream in self._claims(name, able):
+        for upstream in self._claims(name, able, operation):
             return Route(name, (self._deployment(upstream, name),))
         raise unknown_model(name)
 
-    def _claims(self, name: str, able: list[Upstream]) -> Iterator[Upstream]:
+    def _claims(self, name: str, able: list[Upstream], operation: Operation) -> Iterator[Upstream]:
         yield from (one for one in able if self._catalogue.find(one, name) is not None)
-        yield from (one for one in able if _claims_by_pattern(one, name))
+        yield from (one for one in able if _claims_by_pattern(one, name, operation))
         yield from (one for one in able if one.name == self._default)
 
     def _deployment(self, upstream: Upstream, model: str) -> Deployment:
@@ -131,6 +133,9 @@ class RoutingTable:
         return Deployment(upstream.name, model, model if is_known else OTHER)
 
 
-def _claims_by_pattern(upstream: Upstream, name: str) -> bool:
-    patterns = (*(row for row in upstream.entry.models if "*" in row), *upstream.dialect.claims)
+def _claims_by_pattern(upstream: Upstream, name: str, operation: Operation) -> bool:
+    dialect = upstream.dialect
+    patterns = [*(row for row in upstream.entry.models if "*" in row), *dialect.claims]
+    if operation.capability in _AUDIO:
+        patterns += dialect.audio_claims
     return any(fnmatchcase(name, pattern) for pattern in patterns)

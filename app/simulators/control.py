@@ -34,6 +34,7 @@ WORDS: Mapping[str, Word] = {
     "events": Word("X8", "status events: 1 named, 2 bare, 3 extra key", range(1, 4), "4minds"),
     "native": Word("X8", "errors in the native envelope", None, "4minds"),
     "bound": Word("X8", "403: the key is bound to another model", None, "4minds"),
+    "content": Word("X6", "the contents of files are served", None, "4minds"),
     "form": Word("X9", "stream form T1 to T5", range(1, 6), "minds"),
     "choices": Word("X10", "1 plain, 2 thought and answer, 3 one a word", range(1, 4), "minds"),
     "objects": Word("X10", "a sql_query object as content", None, "minds"),
@@ -45,11 +46,22 @@ WORDS: Mapping[str, Word] = {
     "gemini": Word("X14", "errors in an array", None, "openmind"),
     "ratenew": Word("X14", "429, seconds", None, "openmind"),
     "unconfigured": Word("X14", "503: no key configured", None, "openmind"),
+    "old": Word("X15", "speech as of 2025: no binary route, old names", None, "openmind"),
+    "audiokey": Word("X15", "base64 in `audio`", None, "openmind"),
+    "mislabel": Word("X15", "WAV that is said to be mp3", None, "openmind"),
+    "nohello": Word("X16", "sockets: nothing is said first", None, "openmind"),
+    "untyped": Word("X16", "sockets: finals without a type", None, "openmind"),
+    "info": Word("X16", "sockets: an info after so many seconds of audio", None, "openmind"),
+    "close": Word(
+        "X16", "sockets: closed with this code at a message", range(1000, 5000), "openmind"
+    ),
     "head": Word("X20", "milliseconds before the status line"),
     "ttft": Word("X20", "milliseconds before the first event"),
     "gap": Word("X20", "milliseconds between events"),
     "tokens": Word("X20", "an answer of so many words", range(1, 1_000_001)),
     "big": Word("X20", "one event of so many KiB", range(1, 65_537)),
+    "mib": Word("X20", "a content of so many MiB", range(1, 4097)),
+    "sip": Word("X20", "a body is read at so many KiB a second", range(1, 1_000_000)),
     "burst": Word("X20", "all events in one write"),
     "status": Word("X21", "an error of this status", range(100, 600)),
     "rate": Word("X21", "the rate limit, seconds"),
@@ -61,6 +73,8 @@ WORDS: Mapping[str, Word] = {
     "cut": Word("X22", "end without last chunk after so many events"),
     "eof": Word("X22", "clean end after so many events"),
     "stall": Word("X22", "silence after so many events, until the peer leaves"),
+    "drop": Word("X22", "reset once so many KiB of a body came"),
+    "early": Word("X22", "answered while the body still comes; the rest is read for nothing"),
     "garbage": Word("X23", "broken framing: table in faults", range(1, 8)),
     "badjson": Word("X24", "event n is no JSON"),
     "inerror": Word("X24", "an error event after n, then the end"),
@@ -94,7 +108,7 @@ WORDS: Mapping[str, Word] = {
     "first": Word("X29", "the other words hold for the first n requests of this name"),
 }
 
-_DEFAULTS = {"status": 500, "html": 403, "redirect": 302}  # 1 would be no status
+_DEFAULTS = {"status": 500, "html": 403, "redirect": 302, "close": 1008}  # 1 would be no status
 
 
 @dataclass(frozen=True, slots=True)

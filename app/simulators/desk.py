@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from app.simulators.chat_request import read_json_object, read_model
 from app.simulators.control import (
@@ -24,7 +24,7 @@ from app.simulators.control import (
 from app.simulators.dialect import Call, Dialect, Ids, Route
 from app.simulators.gate import check_credential, check_leaks
 from app.simulators.http_reader import Request
-from app.simulators.replies import Problem, RefusalError, Reply, json_reply
+from app.simulators.replies import Json, Problem, RefusalError, Reply, json_reply
 from app.simulators.shaping import apply_words, replacement
 
 CONTROL_HEADER = "x-sim"
@@ -36,6 +36,15 @@ class Performance:
 
     reply: Reply
     script: Script
+
+
+def intake_script(headers: Iterable[tuple[str, str]]) -> Script:
+    """What the header `x-sim` says to a body while it comes; a word that is not known: nothing."""
+    value = ",".join(value for name, value in headers if name.lower() == CONTROL_HEADER)
+    try:
+        return Script(read_header(value) if value else {})
+    except UnknownWordError:
+        return HEALTH  # refused once the request is in
 
 
 class Desk:
@@ -125,7 +134,7 @@ def _find_route(dialect: Dialect, method: str, path: str) -> tuple[Route, tuple[
             return route, tuple(unquote(value) for part, value in places if part == "{}")
         allowed.append(route.method)
     if allowed:
-        headers = (("allow", ", ".join(sorted(allowed))),)
+        headers = (("allow", ", ".join(sorted(set(allowed)))),)
         message = f"Not allowed to {method} on {path}."
         raise RefusalError(Problem(405, message, "method_not_allowed", headers=headers))
     raise RefusalError(Problem(404, f"Unknown request URL: {method} {path}", "unknown_url"))
@@ -138,6 +147,16 @@ def _fits(pattern: tuple[str, ...], segments: tuple[str, ...]) -> bool:
     return all(bool(value) if part == "{}" else part == value for part, value in places)
 
 
+def _asked_model(route: Route, body: Json | None, arguments: tuple[str, ...], query: str) -> str:
+    if route.model_in == "path":
+        return arguments[-1]
+    if route.model_in == "query":
+        return dict(parse_qsl(query)).get("model", "")
+    if body is None or (route.model_in == "maybe" and not body.get("model")):
+        return ""
+    return read_model(body)
+
+
 def _read_call(
     dialect: Dialect,
     route: Route,
@@ -146,10 +165,8 @@ def _read_call(
     query: str,
     script: Script,
 ) -> Call:
-    body = read_json_object(request.body) if route.model_in == "body" else None
-    asked = read_model(body) if body is not None else ""
-    if route.model_in == "path":
-        asked = arguments[-1]
+    body = read_json_object(request.body) if route.model_in in ("body", "maybe") else None
+    asked = _asked_model(route, body, arguments, query)
     try:
         model, words = split_name(asked)
         check_dialect(words, dialect.name)

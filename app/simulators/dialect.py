@@ -8,6 +8,7 @@ from itertools import count
 from typing import Literal
 from urllib.parse import parse_qsl
 
+from app.simulators.chat_request import read_json_object
 from app.simulators.control import Script
 from app.simulators.http_reader import Request
 from app.simulators.keys import KEYS
@@ -30,6 +31,10 @@ class Call:
     model: str
     asked: str
 
+    def json(self) -> Json:
+        """The body as an object, whose model is of no account. Raises RefusalError 400."""
+        return read_json_object(self.request.body)
+
     def parameter(self, name: str) -> str | None:
         """The last value of a query parameter; None when absent."""
         return dict(parse_qsl(self.query, keep_blank_values=True)).get(name)
@@ -39,14 +44,15 @@ class Call:
 class Route:
     """One endpoint. *path* holds literal segments, `{}` stands for any one.
 
-    *model_in* says where its model name is found: in the body, in the last path segment, nowhere.
+    *model_in* says where its model name is found: in the body, where *maybe* lets it be absent, in
+    the last path segment, in the query, nowhere.
     *check* refuses what the upstream does not know, before any control word is obeyed.
     """
 
     method: str
     path: tuple[str, ...]
     answer: Callable[[Call], Reply]
-    model_in: Literal["body", "path", "nowhere"] = "nowhere"
+    model_in: Literal["body", "maybe", "path", "query", "nowhere"] = "nowhere"
     check: Callable[[Call], None] = lambda call: None
 
 
@@ -55,7 +61,9 @@ class Dialect:
     """One simulated upstream.
 
     *shape* gives a problem the upstream's own form, as a payload; *word_problems* are the errors
-    of control words that differ between dialects. *screen* refuses before the key is looked at.
+    of control words that differ between dialects. *carrier* is a header, or `?name` in the query;
+    *missing_key* is said to a request without any, *invalid_key* to one with a wrong one. *screen*
+    refuses before the key is looked at.
     """
 
     name: str
@@ -67,6 +75,8 @@ class Dialect:
     event_error: Callable[[str], Json] = lambda message: {"error": {"message": message}}
     screen: Callable[[Request], Reply | None] = lambda request: None
     unwelcome: frozenset[str] = field(default_factory=frozenset)
+    missing_key: str = "Missing API key"
+    invalid_key: str = "Invalid API key"
 
     @property
     def key(self) -> str:

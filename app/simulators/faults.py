@@ -7,7 +7,7 @@ that runs out is a reply that ended well. `connection` performs plans.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from app.simulators import http_writer
@@ -62,6 +62,24 @@ _WRONG_LENGTH = {5: 10, 6: -10}  # garbage 5: Content-Length too long, 6: too sh
 
 def plan(reply: Reply, script: Script) -> Iterator[Step]:
     """The steps that send *reply* as *script* wants it."""
+    for step in opening(script):
+        yield step
+        if isinstance(step, Reset | Hold | HangUp):
+            return
+    garbage = script.number("garbage")
+    if garbage == 3:
+        yield Send(http_writer.head(103, ()) * 20)
+    if reply.pieces is not None and reply.length is not None:
+        steps = _measured(reply, script, reply.length)
+    else:
+        steps = _stream(reply, script) if _is_chunked(reply, garbage) else _plain(reply, script)
+    if "burst" in script:
+        steps = _in_one_write(steps)
+    yield from _byte_by_byte(steps) if "bytes" in script else steps
+
+
+def opening(script: Script) -> Iterator[Step]:
+    """What happens before the head of a reply; an end among it is the end."""
     if "refuse" in script:
         yield Reset()
         return
@@ -73,20 +91,14 @@ def plan(reply: Reply, script: Script) -> Iterator[Step]:
     if at_once is not None:
         yield at_once
         return
-    garbage = script.number("garbage")
-    if garbage == 1:
+    if script.number("garbage") == 1:
         yield Send(b"this is no status line\r\n\r\n")
         yield HangUp()
-        return
-    if garbage == 3:
-        yield Send(http_writer.head(103, ()) * 20)
-    steps = _stream(reply, script) if _is_chunked(reply, garbage) else _plain(reply, script)
-    if "burst" in script:
-        steps = _in_one_write(steps)
-    yield from _byte_by_byte(steps) if "bytes" in script else steps
 
 
 def _is_chunked(reply: Reply, garbage: int | None) -> bool:
+    if reply.pieces is not None and reply.length is None:
+        return True
     return (reply.events is not None and garbage not in _WRONG_LENGTH) or garbage in (2, 7)
 
 
@@ -104,10 +116,30 @@ def _stream(reply: Reply, script: Script) -> Iterator[Step]:
         yield HangUp()
         return
     yield from _pause(script, "ttft")
-    yield from _events(reply, script, pieces)
+    yield from _events(reply, script, pieces, http_writer.chunk, _end_of_stream(script))
 
 
-def _events(reply: Reply, script: Script, pieces: Iterable[Piece]) -> Iterator[Step]:
+def _measured(reply: Reply, script: Script, length: int) -> Iterator[Step]:
+    """Bytes with a length, piece by piece: a download of any size costs the same memory."""
+    surplus = _WRONG_LENGTH.get(script.number("garbage") or 0, 0)
+    yield Send(_head(reply, script, (("content-length", str(max(0, length + surplus))),)))
+    yield from _pause(script, "ttft")
+    yield from _events(reply, script, _pieces(reply, script), bytes, _measured_end(script, surplus))
+
+
+def _measured_end(script: Script, surplus: int) -> Step | None:
+    """None for a body that ended well."""
+    broken = next((step for word, step in _BREAKS if word in script), None)
+    return HangUp() if broken is None and ("eof" in script or surplus) else broken
+
+
+def _events(
+    reply: Reply,
+    script: Script,
+    pieces: Iterable[Piece],
+    frame: Callable[[bytes], bytes],
+    end: Step | None,
+) -> Iterator[Step]:
     sent, prompt_tokens = 0, reply.prompt_tokens
     last_event = script.number("eof")
     for place, piece in enumerate(pieces):
@@ -115,14 +147,14 @@ def _events(reply: Reply, script: Script, pieces: Iterable[Piece]) -> Iterator[S
             break
         if place:
             yield from _pause(script, "gap")
-        data = http_writer.chunk(piece.data)
-        yield Send(data, piece.events, prompt_tokens, piece.tokens)
+        yield Send(frame(piece.data), piece.events, prompt_tokens, piece.tokens)
         sent, prompt_tokens = sent + piece.events, 0
         broken = _break_after(script, sent)
         if broken is not None:
             yield broken
             return
-    yield _end_of_stream(script)
+    if end is not None:
+        yield end
 
 
 def _end_of_stream(script: Script) -> Step:
@@ -168,6 +200,8 @@ def _plain_break(script: Script) -> Step | None:
 
 
 def _pieces(reply: Reply, script: Script) -> Iterator[Piece]:
+    if reply.pieces is not None:
+        return (Piece(data, 1) for data in reply.pieces)
     if reply.events is not None:
         return pieces_of(reply.events, script)
     data = reply.body.data().encode("utf-8")

@@ -10,10 +10,13 @@ from app.simulators.chat_request import read_chat
 from app.simulators.completions import Envelope, Spelling, chunks, completion
 from app.simulators.control import Script
 from app.simulators.dialect import Call, Dialect, Ids, Route
+from app.simulators.fourminds_resources import Resources
 from app.simulators.keys import CREATED, PREFIXES
 from app.simulators.model_shelf import ModelShelf
 from app.simulators.replies import Event, Json, Problem, Reply, json_reply
 from app.simulators.shaping import is_streamed, streamed
+from app.simulators.shelf import whole_list
+from app.simulators.stored_chats import StoredChats
 
 NAME = "4minds"
 MODELS = {"4minds-model-123": True, "4minds-model-456": True, "Gemma-12B AWQ": False}
@@ -24,9 +27,10 @@ def build() -> Dialect:
     """A fresh one, with all its models."""
     ids = Ids()
     shelf = ModelShelf(MODELS, CREATED[NAME])
+    stored = StoredChats(whole_list, frozenset({"title", "metadata"}))
 
     def chat(call: Call) -> Reply:
-        return _chat(call, ids)
+        return _chat(call, ids, stored)
 
     return Dialect(
         name=NAME,
@@ -35,6 +39,8 @@ def build() -> Dialect:
         routes=(
             Route("POST", ("chat", "completions"), chat, "body", shelf.check),
             *shelf.routes(),
+            *stored.routes(),
+            *Resources(shelf, CREATED[NAME]).routes(),
         ),
         shape=shape,
         word_problems={"rate": _rate, "quota": _quota, "bound": _bound, "native": _native},
@@ -51,17 +57,18 @@ def shape(problem: Problem, script: Script) -> Reply:
     return json_reply(payload, problem.status, headers=problem.headers)
 
 
-def _chat(call: Call, ids: Ids) -> Reply:
+def _chat(call: Call, ids: Ids, stored: StoredChats) -> Reply:
     chat = read_chat(call.body or {})
     answer = answer_to(chat, call.script)
     number = ids.next_number()
     envelope = Envelope(f"chatcmpl-{number}", CREATED[NAME], call.asked, chat.choices)
+    body = completion(SPELLING, envelope, answer)
+    stored.keep(call.body or {}, body)
     if is_streamed(call.script, chat.stream):
         events: Iterable[Event] = chunks(SPELLING, envelope, answer, chat.include_usage)
         add_status = _STATUS_FORMS.get(call.script.number("events") or 0)
         events = add_status(events) if add_status else events
         return streamed(events, call.asked, answer.prompt_tokens)
-    body = completion(SPELLING, envelope, answer)
     return Reply(body=body, model=call.asked, prompt_tokens=answer.prompt_tokens)
 
 

@@ -33,8 +33,9 @@ def check_leaks(dialect: Dialect, request: Request) -> None:
 def check_credential(dialect: Dialect, request: Request, query: str) -> None:
     """Refuse with 401 everything but the right key, once, where the dialect puts it."""
     found = [(name, value) for name in CREDENTIAL_HEADERS for value in request.values(name)]
-    parameters = [name for name, _ in parse_qsl(query) if name.lower() in CREDENTIAL_PARAMETERS]
+    parameters = [pair for pair in parse_qsl(query) if pair[0].lower() in CREDENTIAL_PARAMETERS]
     if not found and not parameters:
-        raise RefusalError(Problem(401, "Missing API key", "missing_api_key"))
-    if parameters or found != [(dialect.carrier, dialect.credential)]:
-        raise RefusalError(Problem(401, "Invalid API key", "invalid_api_key"))
+        raise RefusalError(Problem(401, dialect.missing_key, "missing_api_key"))
+    found += [(f"?{name}", value) for name, value in parameters]
+    if found != [(dialect.carrier, dialect.credential)]:
+        raise RefusalError(Problem(401, dialect.invalid_key, "invalid_api_key"))

@@ -14,7 +14,11 @@ PREFIXES = {
     "minds": "/minds",
     "openmind": "/openmind/api/core",
     "openai": "/openai/v1",
+    "riva-asr": "/openmind-asr",
+    "vila": "/openmind-vila",
 }
+
+SOCKETS = ("riva-asr", "vila")  # addresses of OpenMind's that speak websockets alone
 
 # The instants in the seed documents (X3); the generic dialect has none, so it gets OpenAI's sample.
 CREATED = {

@@ -15,6 +15,9 @@ from app.simulators.dialect import Call, Dialect, Ids, Route
 from app.simulators.http_reader import Request
 from app.simulators.keys import CREATED, PREFIXES
 from app.simulators.minds_forms import FORMS, MindAnswer, mind_choices, mind_events
+from app.simulators.minds_listing import Minds
+from app.simulators.minds_sources import Sources
+from app.simulators.minds_threads import Threads
 from app.simulators.replies import Event, Json, Problem, RefusalError, Reply, json_reply
 from app.simulators.shaping import html_page, is_streamed, streamed
 
@@ -42,16 +45,20 @@ T5 = 5
 def build() -> Dialect:
     """A fresh one."""
     ids = Ids()
+    sources = Sources()
+    minds = Minds(sources)
     chat = ("chat", "completions")
     return Dialect(
         name=NAME,
         prefix=PREFIXES[NAME],
         carrier="authorization",
         routes=(
-            _chat_route(chat, SEED, ids),
-            _chat_route(("v1", *chat), SEED, ids),
-            _chat_route(("api", "v1", *chat), API_V1, ids),
-            *minds_listing.routes(),
+            _chat_route(chat, SEED, ids, minds),
+            _chat_route(("v1", *chat), SEED, ids, minds),
+            _chat_route(("api", "v1", *chat), API_V1, ids, minds),
+            *minds_listing.routes(minds),
+            *sources.routes(minds_listing.add_slash),
+            *Threads(minds.get).routes(),
         ),
         shape=shape,
         word_problems={"rate": _rate, "quota": _quota, "wallet": _wallet},
@@ -94,9 +101,9 @@ def _bot_filter(request: Request) -> Reply | None:
     return None if "Mozilla/" in (request.header("user-agent") or "") else html_page(403)
 
 
-def _chat_route(path: tuple[str, ...], generation: Generation, ids: Ids) -> Route:
+def _chat_route(path: tuple[str, ...], generation: Generation, ids: Ids, minds: Minds) -> Route:
     def check(call: Call) -> None:
-        _check_mind(_named(call, generation))
+        _check_mind(_named(call, generation), minds)
 
     def answer(call: Call) -> Reply:
         return _chat(_named(call, generation), generation, ids)
@@ -110,12 +117,12 @@ def _named(call: Call, generation: Generation) -> Call:
     return replace(call, model=call.model.lower(), asked=call.asked.lower())
 
 
-def _check_mind(call: Call) -> None:
+def _check_mind(call: Call, minds: Minds) -> None:
     """An unknown Mind is a 500, since the handler turns every fault into one; an alias is a 400."""
     if call.model.startswith("latest:"):
         if call.model not in minds_listing.ALIASES:
             raise RefusalError(Problem(400, f"Unknown passthrough alias '{call.asked}'", ""))
-    elif call.model not in minds_listing.MINDS:
+    elif not minds.has(call.model):
         raise RefusalError(minds_listing.not_found(call.asked, 500))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from app.simulators.dialect import Call, Route
 from app.simulators.replies import Json, Problem, RefusalError, Reply, json_reply
@@ -11,10 +11,25 @@ from app.simulators.replies import Json, Problem, RefusalError, Reply, json_repl
 class ModelShelf:
     """The models that one upstream knows just now."""
 
-    def __init__(self, models: Mapping[str, bool], created: int) -> None:
-        """*models* maps an id to whether it may be deleted."""
+    def __init__(
+        self, models: Mapping[str, bool], created: int, unlisted: Collection[str] = ()
+    ) -> None:
+        """*models* maps an id to whether it may be deleted; *unlisted* ones answer all the same."""
         self._models = dict(models)
+        self._unlisted = unlisted
         self._created = created
+
+    def add(self, name: str) -> None:
+        """One more, which may be deleted."""
+        self._models[name] = True
+
+    def has(self, name: str) -> bool:
+        """Whether it is here."""
+        return name in self._models or name in self._unlisted
+
+    def is_base(self, name: str) -> bool:
+        """Whether jobs may train it: it is here, and nobody made it here."""
+        return self._models.get(name) is False
 
     def routes(self) -> tuple[Route, ...]:
         """List, get, delete."""
@@ -26,7 +41,7 @@ class ModelShelf:
 
     def check(self, call: Call) -> None:
         """Refuse with 404 a model that is not here, such as one with a gateway's prefix."""
-        if call.model not in self._models:
+        if not self.has(call.model):
             message = f"The model `{call.asked}` does not exist or you do not have access to it."
             raise RefusalError(Problem(404, message, "model_not_found", loc=("model",)))
 
@@ -38,7 +53,7 @@ class ModelShelf:
         return json_reply(self._row(call.asked))
 
     def _delete(self, call: Call) -> Reply:
-        if not self._models[call.model]:
+        if not self._models.get(call.model):
             problem = Problem(403, "A base model cannot be deleted.", "permission_denied")
             raise RefusalError(problem)
         del self._models[call.model]

@@ -1,17 +1,20 @@
-"""OpenMind in small: six providers behind one key, each with its prefixes (X13, X14)."""
+"""OpenMind in small: six providers behind one key (X13, X14), speech (X15) and an agent."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 
+from app.simulators import openmind_speech
 from app.simulators.answers import answer_to
 from app.simulators.chat_request import ROLES, read_chat
 from app.simulators.completions import Envelope, Spelling, chunks, completion
 from app.simulators.control import Script
 from app.simulators.dialect import Call, Dialect, Ids, Route
 from app.simulators.keys import CREATED, PREFIXES
+from app.simulators.openmind_agent import Agent
 from app.simulators.replies import Json, Problem, RefusalError, Reply, json_reply
 from app.simulators.shaping import is_streamed, streamed
 
@@ -78,6 +81,7 @@ TIMINGS = (
 def build(later: bool = False) -> Dialect:
     """A fresh one; *later* is the generation behind `/v1`, with the key as Bearer."""
     ids = Ids()
+    agent = Agent()
 
     def chat(call: Call) -> Reply:
         return _chat(call, ids)
@@ -86,15 +90,13 @@ def build(later: bool = False) -> Dialect:
         name=NAME,
         prefix=PREFIXES[NAME] + "/v1" if later else PREFIXES[NAME],
         carrier="authorization" if later else "x-api-key",
-        routes=(Route("POST", ("{}", "chat", "completions"), chat, "body", check_model),),
+        routes=(
+            Route("POST", ("{}", "chat", "completions"), chat, "body", check_model),
+            *openmind_speech.routes(),
+            *agent.routes(),
+        ),
         shape=shape,
-        word_problems={
-            "rate": _rate,
-            "ratenew": _rate_new,
-            "quota": _quota,
-            "unconfigured": _unconfigured,
-            "gemini": _gemini,
-        },
+        word_problems=WORD_PROBLEMS,
         event_error=lambda message: {"error": message},
     )
 
@@ -171,6 +173,15 @@ def _unconfigured(number: int) -> Problem:
 
 def _gemini(number: int) -> Problem:
     return Problem(404, "models/simulated is not found", "")
+
+
+WORD_PROBLEMS: dict[str, Callable[[int], Problem]] = {
+    "rate": _rate,
+    "ratenew": _rate_new,
+    "quota": _quota,
+    "unconfigured": _unconfigured,
+    "gemini": _gemini,
+}
 
 
 def _phrase(status: int) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from app.simulators.session import Session
+
 Json = dict[str, Any]
 Kind = Literal["chunk", "finish", "usage", "done", "extra"]
 JSON_TYPE = "application/json"
@@ -34,10 +36,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer: *events* make a stream, else *body* is all there is.
+    """A whole answer: *events* make a stream, *pieces* bytes, else *body* is all there is.
+
+    *length* is that of all *pieces*, None for a chunked body. *session* makes a websocket of the
+    connection; the rest of the reply then counts for nothing but its headers.
 
     *model* is the name asked for and *prompt_tokens* what it cost to ask; both serve the count
-    of X5 only. Events may be lazy: they are walked once.
+    of X5 only. Events and pieces may be lazy: they are walked once.
     """
 
     status: int = 200
@@ -47,6 +52,9 @@ class Reply:
     events: Iterable[Event] | None = None
     model: str = ""
     prompt_tokens: int = 0
+    pieces: Iterable[bytes] | None = None
+    length: int | None = None
+    session: Session | None = None
 
 
 @dataclass(frozen=True, slots=True)

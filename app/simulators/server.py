@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
-from app.simulators import fourminds, minds, openai, openmind
-from app.simulators.connection import Connection
+from app.simulators import fourminds, minds, openai, openmind, openmind_sockets
+from app.simulators.connection import READ_BYTES, Connection
 from app.simulators.desk import Desk
 from app.simulators.dialect import Ids
 from app.simulators.keys import PREFIXES
@@ -43,6 +43,10 @@ class Simulators:
         """The base URL of a dialect. Raises KeyError for an unknown one."""
         return self._origin() + PREFIXES[dialect]
 
+    def socket_url(self, dialect: str) -> str:
+        """The base URL of a dialect's websockets, as `ws:`. Raises KeyError for an unknown one."""
+        return self.base_url(dialect).replace("http:", "ws:", 1)
+
     async def close(self) -> None:
         """Close the listener and every connection, and await their tasks; safe to call twice."""
         server, self._server = self._server, None
@@ -71,13 +75,14 @@ class Simulators:
         await self.close()
 
     async def _listen(self, port: int) -> None:
-        self._server = await asyncio.start_server(self._serve, self.host, port)
+        self._server = await asyncio.start_server(self._serve, self.host, port, limit=READ_BYTES)
         self.port = self._server.sockets[0].getsockname()[1]
         dialects = (
             fourminds.build(),
             minds.build(),
             openmind.build(),
             openmind.build(later=True),
+            *openmind_sockets.dialects(),
             openai.build(),
         )
         self._desk = Desk(dialects, self._origin())

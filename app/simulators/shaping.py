@@ -42,6 +42,8 @@ def replacement(dialect: Dialect, call: Call, origin: str) -> Reply | None:
     *origin* is the simulator's own address, which `leak` and `redirect` give away.
     """
     script = call.script
+    if "close" in script:
+        return None  # refused once the socket stands; the other words are the reason
     for word, general in _GENERAL.items():
         number = script.number(word)
         reply = None if number is None else general(dialect, call, number, origin)

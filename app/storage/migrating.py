@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.domain.errors import ConfigurationError
 
-REVISIONS = ("0001",)  # oldest first; the files in `migrations/versions` (a test compares)
+REVISIONS = ("0001", "0002")  # oldest first; the files in `migrations/versions` (a test compares)
 HEAD = REVISIONS[-1]
 _LOCK = 0x6D696E6467617465  # "mindgate"; Postgres's advisory locks are numbers
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData()
@@ -155,5 +156,29 @@ usage_sums = Table(
     Column("cost_nano", BigInteger, nullable=False),
     Column("unpriced_requests", BigInteger, nullable=False),
     Column("estimated_requests", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What clients made at upstreams, and whose it is: `app.domain.stored_objects.Claim` (reliability S16). The key's order
+# serves the question that is asked most, where an id exists. Rows stay when the object is gone: a claim that a killed
+# process left behind must not bring it back.
+objects = Table(
+    "objects",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("object_id", String(512), primary_key=True),
+    Column("upstream", String(64), primary_key=True),
+    Column("key_id", String(64), nullable=False),
+    Column("team_id", String(64), nullable=False),
+    Column("made_at_ms", BigInteger, nullable=False),
+    Column("gone_at_ms", BigInteger, nullable=True),
+    Column("exchange_id", String(64), nullable=False),
+    # Read whole at each start, and looked at every other second.
+    Index(
+        "ix_objects_models",
+        "made_at_ms",
+        sqlite_where=text("kind = 'model' AND gone_at_ms IS NULL"),
+        postgresql_where=text("kind = 'model' AND gone_at_ms IS NULL"),
+    ),
     sqlite_with_rowid=False,
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from app.domain.configuration import Credential, DialectName, Support, TimeoutOverrides
+from app.upstreams.capabilities import capabilities_of
 
 BEARER = Credential(header="authorization", scheme="Bearer")
 
@@ -31,7 +32,8 @@ class Dialect:
 
     *base_url* None: the entry must give one. *chat_path* may hold `{provider}`. *models_path* None: there is no list to
     ask for. *drops_when_true*: members removed when they are true, since the upstream has nothing behind them.
-    *asks_usage*: `stream_options.include_usage` may be added (contract I11). *claims*: model patterns (architecture 5).
+    *asks_usage*: `stream_options.include_usage` may be added (contract I11). *claims*: model patterns (architecture 5);
+    *audio_claims*: further ones on the audio routes (upstreams G8).
     """
 
     name: DialectName
@@ -46,6 +48,7 @@ class Dialect:
     asks_usage: bool = True
     several_choices: bool = True
     claims: tuple[str, ...] = ()
+    audio_claims: tuple[str, ...] = ()
     timeouts: TimeoutOverrides = TimeoutOverrides()
     headers: Mapping[str, str] = field(default_factory=dict)
     generations: Mapping[str, Generation] = field(default_factory=dict)
@@ -58,19 +61,14 @@ class Dialect:
 FOURMINDS = Dialect(
     name="4minds",
     base_url="https://api.4minds.ai/v1",
-    capabilities={
-        "chat.create": "native",
-        "models.list": "native",
-        "models.get": "native",
-        "models.delete": "native",
-    },
+    capabilities=capabilities_of("4minds"),
     claims=("4minds-*",),
     timeouts=TimeoutOverrides(first_byte_seconds=300, idle_seconds=300),  # upstreams 3.5
 )
 
 MINDS = Dialect(
     name="minds",
-    capabilities={"chat.create": "map", "models.list": "map", "models.get": "map"},
+    capabilities=capabilities_of("minds"),
     generations={
         "seed": Generation(
             "https://mdb.ai", "/chat/completions", "/api/projects/mindsdb/minds", "accept"
@@ -99,13 +97,17 @@ MINDS = Dialect(
 OPENMIND = Dialect(
     name="openmind",
     base_url="https://api.openmind.org/api/core",
-    capabilities={"chat.create": "map", "models.list": "local", "models.get": "local"},
+    capabilities=capabilities_of("openmind"),
     credential=Credential(header="x-api-key", scheme=""),
     chat_path="/{provider}/chat/completions",
     models_path=None,
     developer_role="system",
     drops_when_true=("store",),
     claims=("gpt-*", "o1*", "o3*", "o4*", "deepseek-*", "gemini-*", "grok-*"),
+    audio_claims=(
+        *("tts-*", "gpt-4o*-tts*", "eleven_*", "riva*", "whisper-*", "*-transcribe*", "scribe*"),
+        *("chirp*", "elevenlabs/*", "google/*"),
+    ),
     path_providers=True,
     timing_headers=(
         *(b"x-proxy-parse-ms", b"x-upstream-ttfb-ms"),
@@ -115,12 +117,7 @@ OPENMIND = Dialect(
 
 OPENAI = Dialect(
     name="openai",
-    capabilities={
-        "chat.create": "native",
-        "models.list": "native",
-        "models.get": "native",
-        "models.delete": "native",
-    },
+    capabilities=capabilities_of("openai"),
     openai_headers=True,
     timing_headers=(b"openai-processing-ms",),
 )

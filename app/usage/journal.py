@@ -14,9 +14,12 @@ from typing import Literal, NamedTuple, Protocol
 
 from app.domain.errors import ConfigurationError, LedgerUnavailable
 from app.domain.ledger import Intent, Progress, UsageRecord
+from app.domain.stored_objects import Claim
 from app.usage.journal_lines import (
+    CLAIM,
     CLOSE_CUT,
     SETTLEMENT,
+    claim_line,
     intent_line,
     progress_line,
     settle_line,
@@ -52,9 +55,9 @@ class Mark(NamedTuple):
 class Journal:
     """One process's journal. Everything is called from the event loop's thread and none of it waits.
 
-    *dropped_records*: settled exchanges that are lost, since there was no room to wait. *at_hand*: records whose lines
-    stand in the file, *most_at_hand* and no more, in the order of their lines, so that whoever reads those need not
-    decode them all; he takes out what he finds.
+    *dropped_records*, *dropped_claims*: settled exchanges, and objects' owners, that are lost, since there was no room
+    to wait. *at_hand*: records whose lines stand in the file, *most_at_hand* and no more, in the order of their lines,
+    so that whoever reads those need not decode them all; he takes out what he finds.
     """
 
     def __init__(
@@ -71,7 +74,7 @@ class Journal:
         """*series*: `Series.begin(folder, name)`, the journal's own from now on. Raises ConfigurationError when no
         file can be made in it."""
         self.series = series
-        self.dropped_records = 0
+        self.dropped_records = self.dropped_claims = 0
         self.at_hand: deque[UsageRecord] = deque()
         self.most_at_hand = _MOST_AT_HAND
         self._warn = warn
@@ -131,6 +134,13 @@ class Journal:
         else:
             self.dropped_records += 1
 
+    def claim(self, claim: Claim) -> None:
+        """Whose an object is, or that it is gone (reliability S16). It is written, waits in memory, or is counted as
+        dropped."""
+        line = claim_line(claim)
+        if not self._put(line) and not self._hold(line, _MOST_WAITING):
+            self.dropped_claims += 1
+
     def durable(self) -> Awaitable[None] | None:
         """Done when all that is written by now stands on the disk; None unless `fsync` is `always`."""
         return self._syncer.durable()
@@ -172,15 +182,22 @@ class Journal:
         self._retry_at = 0.0
         while self._is_failing and not discard and self._write_waiting():
             pass
-        if self._settled_waiting and not discard:
-            self._warn("journal is closed without what waited", records=self._settled_waiting)
-            self.dropped_records += self._settled_waiting
+        if not discard:
+            self._drop_waiting()
         self._is_closed, self._is_failing = True, True
         self._syncer.close()
         if discard:
             for number in self.series.numbers():
                 self.series.remove(number)
         self.series.release()
+
+    def _drop_waiting(self) -> None:
+        """What waits is lost."""
+        records, claims = self._settled_waiting, sum(map(_is_claim, self._waiting))
+        if records or claims:
+            self._warn("journal is closed without what waited", records=records, claims=claims)
+            self.dropped_records += records
+            self.dropped_claims += claims
 
     def _put(self, line: bytes) -> bool:
         """True when *line* stands in the file, behind all that came before it."""
@@ -233,7 +250,11 @@ class Journal:
         self._delay = _FIRST_RETRY_SECONDS
         if not self._waiting:
             self._is_failing = False
-            self._warn("journal is written again", dropped_records=self.dropped_records)
+            self._warn(
+                "journal is written again",
+                dropped_records=self.dropped_records,
+                dropped_claims=self.dropped_claims,
+            )
             if self._size >= self._rotate_at:
                 self._rotate()
         return True
@@ -269,3 +290,7 @@ class Journal:
                 self._warn("journal cannot be synced", reason=fault)
             else:
                 self._warn("journal is synced again")
+
+
+def _is_claim(line: bytes) -> bool:
+    return line.startswith(CLAIM)

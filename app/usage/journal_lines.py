@@ -9,7 +9,8 @@ is written, so no cut line can pass for a whole one. Whatever stands in a file, 
 is not whole is skipped, and counted unless it was closed as cut (then its note follows again).
 
 A later version may add fields with defaults at the end of a note: shorter arrays take the defaults, and what stands
-behind the last known field is left out. Any other change is a new version.
+behind the last known field is left out. It may add letters too: a line of an unknown one is skipped, and counted as
+unreadable. Any other change is a new version.
 """
 
 from binascii import hexlify
@@ -21,15 +22,16 @@ from zlib import crc32
 import msgspec
 
 from app.domain.ledger import Intent, Progress, UsageRecord
+from app.domain.stored_objects import Claim
 
 VERSION = 1
 CLOSE_CUT = b"!\n"
 CUT = CLOSE_CUT[:1]  # what a line ends with that was cut
-INTENT, PROGRESS, SETTLEMENT = b"I", b"P", b"S"  # what a whole line begins with
+INTENT, PROGRESS, SETTLEMENT, CLAIM = b"I", b"P", b"S", b"C"  # what a whole line begins with
 LONGEST_LINE_BYTES = 16 * 1024  # of a longer one the texts are cut
 
-Note = Intent | Progress | UsageRecord
-_Note = TypeVar("_Note", Intent, Progress, UsageRecord)
+Note = Intent | Progress | UsageRecord | Claim
+_Note = TypeVar("_Note", Intent, Progress, UsageRecord, Claim)
 
 _LONGEST_TEXT = 256  # characters that each text of a note keeps whose line would be too long
 _encode = msgspec.json.Encoder().encode
@@ -50,6 +52,11 @@ def settle_line(record: UsageRecord) -> tuple[bytes, UsageRecord]:
     """*record* as a line, its newline included, and what the line says: *record*, or that with its texts cut. Never
     raises."""
     return _line(SETTLEMENT, record)
+
+
+def claim_line(claim: Claim) -> bytes:
+    """*claim* as a line, its newline included. Never raises."""
+    return _line(CLAIM, claim)[0]
 
 
 def version_line(version: int = VERSION) -> bytes:
@@ -144,9 +151,10 @@ class LineReader:
             self.unreadable += 1
 
 
-_Shape = type[Intent] | type[Progress] | type[UsageRecord]
+_Shape = type[Intent] | type[Progress] | type[UsageRecord] | type[Claim]
 _SHAPES: dict[bytes, tuple[msgspec.json.Decoder[Note], _Shape]] = {
     INTENT: (msgspec.json.Decoder(Intent), Intent),
     PROGRESS: (msgspec.json.Decoder(Progress), Progress),
     SETTLEMENT: (msgspec.json.Decoder(UsageRecord), UsageRecord),
+    CLAIM: (msgspec.json.Decoder(Claim), Claim),
 }

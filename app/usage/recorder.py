@@ -1,8 +1,8 @@
 """
-Takes what the journal settled into the database, in the background (reliability J7, Q6).
+Takes what the journal settled into the database, and whose objects are, in the background (reliability J7, Q6, S16).
 
 It follows the journal's own files, so a database that is down costs nothing but disk. Law: a segment is removed when
-all its records are committed and every exchange that began in it is settled, the oldest first.
+all its records and claims are committed and every exchange that began in it is settled, the oldest first.
 """
 
 import asyncio
@@ -13,8 +13,9 @@ from typing import Protocol
 
 from app.domain.errors import LedgerUnavailable
 from app.domain.ledger import UsageRecord
+from app.domain.stored_objects import Claim
 from app.usage.journal import Journal, Warn
-from app.usage.journal_lines import SETTLEMENT, LineReader
+from app.usage.journal_lines import CLAIM, SETTLEMENT, LineReader
 from app.usage.tail import Tail
 from app.usage.unsettled import Unsettled
 
@@ -32,11 +33,15 @@ _DAY_MS = 86_400_000
 
 
 class Store(Protocol):
-    """Where records are kept; `app.storage.record_store`. Each call is one transaction and may raise
-    LedgerUnavailable."""
+    """Where records and claims are kept; `app.storage.record_store`, `app.storage.object_store`. Each call is one
+    transaction and may raise LedgerUnavailable."""
 
     async def add(self, records: Sequence[UsageRecord]) -> int:
         """*records* are there, each once however often it is added; how many are new."""
+        ...
+
+    async def claim(self, claims: Sequence[Claim]) -> None:
+        """*claims* count, in their order, each once however often it comes."""
         ...
 
     async def delete_before(self, cutoff_ms: int, *, at_most: int) -> int:
@@ -83,15 +88,18 @@ class Recorder:
                 group.create_task(self._forget_for_ever())
 
     async def flush(self) -> None:
-        """All that was settled before the call is in the database. Raises LedgerUnavailable when it cannot be."""
+        """All that was settled or claimed before the call is in the database. Raises LedgerUnavailable when it cannot
+        be."""
         async with self._lock:
             waiting = await self._ship()
             reader = LineReader()
             for start in range(0, len(waiting), _LINES_AT_ONCE):
                 lines = waiting[start : start + _LINES_AT_ONCE]
-                notes = (reader.note(line[:-1]) for line in lines if line.startswith(SETTLEMENT))
-                records = [note for note in notes if isinstance(note, UsageRecord)]
-                if records:
+                wanted = (line for line in lines if line.startswith((SETTLEMENT, CLAIM)))
+                notes = [reader.note(line[:-1]) for line in wanted]
+                if claims := [note for note in notes if isinstance(note, Claim)]:
+                    await self._store.claim(claims)
+                if records := [note for note in notes if isinstance(note, UsageRecord)]:
                     await self._store.add(records)
 
     async def finish(self, patience_seconds: float) -> bool:
@@ -138,9 +146,12 @@ class Recorder:
             )
             while len(self._batch) >= BATCH_RECORDS:
                 await self._add()
+            if len(self._unsettled.claims) >= BATCH_RECORDS:
+                await self._add_claims()
             await asyncio.sleep(0)
         if not waiting:
             self._take_overdue()
+        await self._add_claims()
         while self._batch:
             await self._add()
         self._shipped = mark.settled
@@ -161,6 +172,12 @@ class Recorder:
         del self._batch[: len(batch)]
         self._shipped += len(batch)
         self._journal.shipped(self._shipped)
+
+    async def _add_claims(self) -> None:
+        claims = self._unsettled.claims
+        while some := claims[:BATCH_RECORDS]:
+            await self._store.claim(some)
+            del claims[: len(some)]
 
     def _take_overdue(self) -> None:
         overdue = self._unsettled.overdue(self._now())

@@ -87,6 +87,7 @@ class _SeriesRecovery:
                     raise _LaterVersion(f"format {reader.version} is of a later version")
                 records += len(found)
                 await self._add(found)
+                await self._claim()
         while some := self._unsettled.interrupted(BATCH_RECORDS):
             interrupted += len(some)
             await self._add(some)
@@ -101,6 +102,12 @@ class _SeriesRecovery:
         while len(self._batch) >= BATCH_RECORDS:
             await self._commit()
         await asyncio.sleep(0)
+
+    async def _claim(self) -> None:
+        claims = self._unsettled.claims
+        if claims:  # of one piece of the file: a few hundred
+            await self._store.claim(claims)
+            claims.clear()
 
     async def _commit(self) -> None:
         batch = self._batch[:BATCH_RECORDS]

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from app.domain.ledger import Intent, Progress, UsageRecord
 from app.domain.outcome import Outcome
-from app.usage.journal_lines import CUT, INTENT, PROGRESS, SETTLEMENT, LineReader, id_in
+from app.domain.stored_objects import Claim
+from app.usage.journal_lines import CLAIM, CUT, INTENT, PROGRESS, SETTLEMENT, LineReader, id_in
 
 # Behind the end of its lease, which itself is behind every deadline: when nothing of an exchange can still be alive.
 _GRACE_SECONDS = 3600.0
@@ -24,10 +25,11 @@ class _Place(NamedTuple):
 class Unsettled:
     """Follows the lines of one series. What it holds is as much as was in flight at one time, as lines: hardly any of
     them is ever read. *settled_late*: settlements that came after `overdue` had told of their exchange; the ledger
-    keeps what came first."""
+    keeps what came first. *claims*: those read so far, in their order; whoever ships them takes them out."""
 
     def __init__(self, reader: LineReader) -> None:
         self.settled_late = 0
+        self.claims: list[Claim] = []
         self._reader = reader
         self._overdue: dict[str, None] = {}  # the last ones, in their order
         self._begun: dict[str, tuple[bytes, _Place]] = {}
@@ -73,6 +75,8 @@ class Unsettled:
             elif kind == PROGRESS:
                 if id in begun:
                     self._progress[id] = line
+            elif kind == CLAIM:
+                self._take_claim(line)
             else:
                 self._reader.whole((line,))  # the file's first line, or damage
         return records
@@ -97,6 +101,11 @@ class Unsettled:
         while self._begun and not booked:  # a line that says nothing is left out
             booked = self._book(list(islice(self._begun, most)))
         return booked
+
+    def _take_claim(self, line: bytes) -> None:
+        claim = self._reader.checked_note(line)
+        if isinstance(claim, Claim):
+            self.claims.append(claim)
 
     def _record(self, line: bytes) -> UsageRecord | None:
         record = self._reader.checked_note(line)

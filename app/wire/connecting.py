@@ -9,12 +9,28 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-from app.wire.connection import Connection
 from app.wire.errors import AddressRefused, ConnectFailed, NameUnknown, TlsFailed
 from app.wire.requests import Origin
 
 _HEAD_START_SECONDS = 0.25
+
+
+class Dialled(asyncio.Protocol):
+    """What a `Dialer` connects. *is_open*: from `connection_made` until it is closed, by whichever side."""
+
+    __slots__ = ()
+
+    transport: asyncio.Transport
+    is_open: bool
+
+    def close(self) -> None:
+        """Ended at once; does nothing where it was not made yet."""
+        raise NotImplementedError
+
+
+_Made = TypeVar("_Made", bound=Dialled)
 
 
 def system_trust() -> ssl.SSLContext:
@@ -45,7 +61,7 @@ class Dialer:
         self._is_forbidden = is_forbidden
         self._resolve = resolve
 
-    async def dial(self, origin: Origin, make: Callable[[], Connection]) -> Connection:
+    async def dial(self, origin: Origin, make: Callable[[], _Made]) -> _Made:
         """An open connection to *origin*, TLS done where it has any; *make* makes each that is tried.
 
         Whatever else was tried is closed, on cancelling as well. Raises NotConnected.
@@ -59,11 +75,11 @@ class Dialer:
         return await self._first(addresses, origin, make)
 
     async def _first(
-        self, addresses: list[str], origin: Origin, make: Callable[[], Connection]
-    ) -> Connection:
+        self, addresses: list[str], origin: Origin, make: Callable[[], _Made]
+    ) -> _Made:
         loop = asyncio.get_running_loop()
-        attempts: list[asyncio.Task[Connection]] = []
-        opened: Connection | None = None
+        attempts: list[asyncio.Task[_Made]] = []
+        opened: _Made | None = None
         try:
             for address in addresses:
                 attempts.append(loop.create_task(self._connect(address, origin, make)))
@@ -80,9 +96,7 @@ class Dialer:
             raise _kindest(attempts)
         return opened
 
-    async def _connect(
-        self, address: str, origin: Origin, make: Callable[[], Connection]
-    ) -> Connection:
+    async def _connect(self, address: str, origin: Origin, make: Callable[[], _Made]) -> _Made:
         connection = make()
         is_tls = origin.scheme == "https"
         try:
@@ -106,14 +120,14 @@ class Dialer:
         return connection
 
 
-def _is_for_another_protocol(connection: Connection) -> bool:
+def _is_for_another_protocol(connection: Dialled) -> bool:
     tls = connection.transport.get_extra_info("ssl_object") if connection.is_open else None
     return tls is not None and tls.selected_alpn_protocol() not in (None, "http/1.1")
 
 
 async def _opened(
-    attempts: list[asyncio.Task[Connection]], patience_seconds: float | None
-) -> Connection | None:
+    attempts: list[asyncio.Task[_Made]], patience_seconds: float | None
+) -> _Made | None:
     """The connection that one of *attempts* made; None when one failed, or none ended within *patience_seconds*."""
     pending = [attempt for attempt in attempts if not attempt.done()]
     await asyncio.wait(pending, timeout=patience_seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -121,13 +135,13 @@ async def _opened(
     return next((attempt.result() for attempt in made), None)
 
 
-def _kindest(attempts: list[asyncio.Task[Connection]]) -> BaseException:
+def _kindest(attempts: list[asyncio.Task[_Made]]) -> BaseException:
     """The failure that says most: of TLS, where one got that far."""
     failures = [failure for attempt in attempts if (failure := attempt.exception()) is not None]
     return next((each for each in failures if isinstance(each, TlsFailed)), failures[0])
 
 
-def _discard(attempt: asyncio.Task[Connection], opened: Connection | None) -> None:
+def _discard(attempt: asyncio.Task[_Made], opened: _Made | None) -> None:
     """An attempt that lost: had it made a connection all the same, that is closed."""
     if attempt.cancelled() or attempt.exception() is not None:
         return

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from typing_extensions import override
 
+from app.wire.connecting import Dialled
 from app.wire.errors import (
     CutBeforeHead,
     CutBody,
@@ -51,7 +52,7 @@ class Keeper(Protocol):
         ...
 
 
-class Connection(asyncio.Protocol):
+class Connection(Dialled):
     """*due*: when `expire` must be called, on the loop's clock. *has_served*: an exchange on it ended cleanly.
 
     *is_idle*: set by its keeper between two exchanges. *request_is_whole*: set by whoever has written the request.
@@ -106,7 +107,6 @@ class Connection(asyncio.Protocol):
         self._head_at = self._total_at = self._stuck_at = NEVER
         self._linger_bytes_left = 0
         self._is_paused = False
-        self.transport: asyncio.Transport
         self.out: Outgoing
         self.origin = origin
         self.born_at = self.loop.time()
@@ -165,6 +165,7 @@ class Connection(asyncio.Protocol):
             self._is_paused = False
             self.transport.resume_reading()
 
+    @override
     def close(self) -> None:
         """The connection is ended at once; an answer under way has been given up by its reader."""
         self._answer = None

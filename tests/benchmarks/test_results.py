@@ -104,13 +104,25 @@ def test_what_may_be_added_is_judged_by_the_difference(results):
     assert "9.00 ms more" == table.verdict_cells(verdict)[2]
 
 
+def test_a_work_is_judged_against_another_of_the_same_row(results):
+    results.add("chat-64", "mindgate", found(100e-6))
+    results.add("resource-64", "mindgate", found(140e-6))
+    [verdict] = [one for one in verdicts(results) if one.bound.against_work]
+
+    chat = results.get("chat-64", "mindgate", "cpu_us")
+    assert chat is not None
+    assert verdict.limit == pytest.approx(1.5 * chat)
+
+
 @pytest.mark.parametrize("bound", BOUNDS, ids=table.bound_words)
 def test_a_bound_is_about_something_that_is_measured(bound: Bound):
     columns = {work.name: {column.name for column in work.figures} for work in WORKS}
-    columns |= {"start": {"import_ratio", "ready_s", "idle_mb"}, "upload": {"grown_mb"}}
+    columns |= {"start": {"import_ratio", "ready_s", "idle_mb"}, "upload": {"grown_mb", "seconds"}}
+    columns |= {"sockets": {"grown_mb"}}
 
     assert bound.figure in columns[bound.work]
-    assert bound.against in {"", "nginx", "direct", *(peer.name for peer in PEERS)}
+    assert bound.figure in columns[bound.against_work or bound.work]
+    assert bound.against in {"", "nginx", "direct", "mindgate", *(peer.name for peer in PEERS)}
 
 
 @pytest.mark.parametrize("work", WORKS, ids=lambda work: work.name)

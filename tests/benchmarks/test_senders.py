@@ -1,17 +1,20 @@
 """The load generator counts what came, and times it from when it was due."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from time import perf_counter
 
+import msgspec
 import pytest
 
-from benchmarks import bodies
+from benchmarks import bodies, sockets, uploading
 from benchmarks.load import measure
-from benchmarks.plan import Order, Plan, Target, Window
+from benchmarks.plan import RESOURCE, Order, Plan, Target, Window
+from benchmarks.uploading import UploadOrder
 from benchmarks.upstream import Clockwork, Upstream
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc and timerfd")
@@ -33,7 +36,7 @@ async def answering(answer: Answer) -> AsyncIterator[Target]:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 length = head.lower().partition(b"content-length: ")[2].partition(b"\r")[0]
-                await reader.readexactly(int(length))
+                await reader.readexactly(int(length or 0))
                 seen += 1
                 reply = answer(seen)
                 if reply is None:
@@ -74,6 +77,35 @@ async def test_a_closed_loop_counts_the_answers():
     assert seen.done > 8
     assert {} == seen.errors
     assert 0 < seen.p50_ms <= seen.p99_ms <= seen.max_ms
+
+
+async def test_a_closed_loop_of_files_counts_the_files():
+    async with upstream() as target:
+        plan = Plan("closed", task=RESOURCE, clients=2, seconds=0.2, warm_seconds=0.1)
+        seen = await window(target, plan)
+
+    assert seen.done > 4
+    assert {} == seen.errors
+
+
+async def test_an_upload_is_counted_by_who_gets_it():
+    async with upstream() as target:
+        own = msgspec.structs.replace(target, pid=os.getpid())
+        found = await asyncio.to_thread(uploading.measure, UploadOrder(own, 3 * 1024 * 1024))
+
+    assert found.seconds > 0
+
+
+async def test_an_idle_socket_is_open():
+    async with upstream() as target:
+        line = await asyncio.to_thread(sockets.opened, target)
+        line.close()
+
+
+async def test_a_socket_that_is_refused_is_no_socket():
+    async with answering(lambda _: REFUSAL) as target:
+        with pytest.raises(ValueError, match="refused"):
+            await asyncio.to_thread(sockets.opened, target)
 
 
 async def test_a_closed_loop_counts_what_fails_and_goes_on():

@@ -23,7 +23,10 @@ CALLERS = {
     "app.proxy.settlement": {"app.proxy.pipeline"},  # the one way out (law 1)
     "app.proxy.relay": {"app.proxy.pipeline"},
     "app.proxy.models": {"app.proxy.pipeline"},
-    "app.access.permissions": {"app.proxy.pipeline", "app.proxy.models"},
+    # A request's model is judged in one place; a native route has none, and a family may have none.
+    "app.access.permissions": {
+        *("app.proxy.model_rights", "app.proxy.models", "app.proxy.families", "app.proxy.native"),
+    },
     "app.upstreams.chat_request": {"app.proxy.pipeline", "app.proxy.attempts"},
     "app.upstreams.httpx_sender": set(),  # everyone else knows the seam alone
     "app.upstreams.wire_sender": set(),

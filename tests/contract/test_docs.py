@@ -40,6 +40,7 @@ from app.proxy.attempts import reason_of
 from app.proxy.self_service import RecentFailures, SelfService, receipt_object
 from app.telemetry.exchange_line import exchange_line
 from app.telemetry.metrics import Metrics
+from app.upstreams.capabilities import MATRIX, SERVED
 from app.upstreams.dialect import DIALECTS
 from app.upstreams.openmind_providers import TABLE
 from tests.contract.test_configuration_docs import load
@@ -155,9 +156,7 @@ def shell() -> str:
 
 
 def test_every_path_of_the_control_plane_is_named():
-    app = FastAPI()
-    keeper = Gatekeeper(is_open=True, metrics_token=None, admin_key=None)
-    add_control_plane(app, ControlPlaneParts("0", lambda: "ok", lambda: b"", keeper, lambda: ""))
+    app = control_plane()
     paths = {found.removesuffix("/{name}") for found in control_paths(app)}
     stated = words(section("docs/architecture.md", "Two planes").replace("\n", " "))
 
@@ -344,15 +343,17 @@ def matrix() -> list[list[str]]:
 
 
 def test_the_matrix_equals_the_rows_of_the_dialects():
-    served = list(
-        dict.fromkeys(one for dialect in DIALECTS.values() for one in dialect.capabilities)
-    )
     cells = [
-        [name, *(dialect.capabilities.get(name, "-") for dialect in DIALECTS.values())]
-        for name in served
+        [name, *(dialect.capabilities[name] for dialect in DIALECTS.values())]
+        for name in MATRIX
+        if name in SERVED
     ]
 
     assert cells == [[words(line[0])[0], *line[2:]] for line in matrix()]
+
+
+def test_every_dialect_says_every_capability():
+    assert [list(MATRIX)] * len(DIALECTS) == [list(one.capabilities) for one in DIALECTS.values()]
 
 
 def test_the_columns_of_the_matrix_are_the_dialects():
@@ -361,13 +362,44 @@ def test_the_columns_of_the_matrix_are_the_dialects():
     assert list(DIALECTS) == [cell.strip() for cell in head.strip("|").split("|")][2:]
 
 
+def test_the_routes_of_the_matrix_are_those_of_the_endpoint_table():
+    routes = endpoints.routes_by_capability()
+
+    assert {name: list(routes[name]) for name in SERVED} == {
+        words(line[0])[0]: words(line[1]) for line in matrix()
+    }
+
+
 def test_each_route_of_the_matrix_is_the_one_that_asks_for_it():
     for line in matrix():
-        method, path = words(line[1])[0].split(" /v1/")
-        endpoint = find_endpoint(tuple(path.split("/")))
+        for route in words(line[1]):
+            method, path = route.split(" /v1/")
+            endpoint = find_endpoint(tuple(path.split("/")))
 
-        assert endpoint is not None
-        assert endpoint.capabilities[method] == words(line[0])[0]
+            assert endpoint is not None
+            assert endpoint.capabilities["GET" if method == "*" else method] == words(line[0])[0]
+
+
+def test_the_page_of_docs_shows_every_route_that_is_served_and_no_other():
+    routes = endpoints.routes_by_capability()
+    own = set(routes) - set(get_args(Capability))
+    served = {route for name in {*SERVED, *own} for route in routes[name]}
+    paths = control_plane().openapi()["paths"]
+    shown = {
+        f"* {path}" if "Families" in operation["tags"] else f"{method.upper()} {path}"
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        if path.startswith("/v1/")
+    }
+
+    assert served == shown
+
+
+def control_plane() -> FastAPI:
+    app = FastAPI()
+    keeper = Gatekeeper(is_open=True, metrics_token=None, admin_key=None)
+    add_control_plane(app, ControlPlaneParts("0", lambda: "ok", lambda: b"", keeper, lambda: ""))
+    return app
 
 
 def test_the_routes_that_no_upstream_serves_are_named():
@@ -404,7 +436,9 @@ def test_the_models_that_dialects_claim_are_listed():
     text = section("docs/upstreams.md", "Which upstream gets a request")
     stated = {word for word in words(text.replace("\n", " ")) if word.endswith("*")}
 
-    assert {claim for dialect in DIALECTS.values() for claim in dialect.claims} == stated
+    claims = {one for row in DIALECTS.values() for one in (*row.claims, *row.audio_claims)}
+
+    assert claims == stated
 
 
 def test_the_generations_of_minds_are_those_of_its_row():

@@ -22,6 +22,7 @@ HOMES: dict[str, set[str]] = {
     "uvicorn": {"edge", "main", "cli"},
     "uvloop": {"edge", "main", "cli"},
     "httptools": {"wire", "edge"},
+    "websockets": {"wire", "simulators"},
     "httpx2": {"upstreams", "cli"},
     "httpcore2": {"upstreams"},
     "msgspec": {

@@ -12,6 +12,7 @@ from app.edge.client_request import ClientRequest
 from app.edge.request_reader import RequestReader
 from app.edge.surroundings import Surroundings
 from app.wire.outbox import Outgoing
+from app.wire.web_socket import WebSocket
 
 HEAD = b"POST /a?b=c HTTP/1.1\r\nHost: x\r\nX-A: 1\r\nx-a: 2\r\n"
 SIZED = HEAD + b"Content-Length: 5\r\n\r\nhello"
@@ -37,6 +38,15 @@ class FakeWire:
 
     def mind_reading(self) -> None:
         pass
+
+    def await_body(self) -> None:
+        pass
+
+    def cut_short(self, *, is_framed) -> None:
+        raise AssertionError("nothing was begun")
+
+    def give_over(self, subprotocol) -> WebSocket:
+        raise AssertionError("nothing was answered")
 
     def when_room(self, callback) -> None:
         raise AssertionError(callback)
@@ -214,3 +224,51 @@ def test_a_large_body_before_a_small_head_is_not_counted_to_it():
 
     assert ["POST", "GET"] == [request[0] for request in requests]
     assert reader.is_between
+
+
+SOCKET = OFFERED_BARE.replace(b"h2c", b"websocket")
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_nothing_is_read_behind_the_opening_of_a_websocket(size):
+    """Whose bytes those are, its answer decides."""
+    stream = SIZED + SOCKET
+    pieces = [stream[at : at + size] for at in range(0, len(stream), size)]
+    pieces[-1] += BARE
+    requests, reader = read(*pieces)
+
+    assert ["POST", "GET"] == [request[0] for request in requests]
+    assert (BARE, True) == (reader.behind, reader.offer is not None)
+    reader.offer = None
+    reader.feed(reader.behind)
+    assert reader.is_between
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        SIZED.replace(
+            b"Content-Length", b"Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length"
+        ),
+        SOCKET.replace(b"GET", b"POST"),
+        SOCKET.replace(b"HTTP/1.1", b"HTTP/1.0"),
+        SOCKET.replace(b"Connection: Upgrade\r\n", b""),
+    ],
+    ids=["with a body", "by a POST", "of HTTP/1.0", "that Connection does not name"],
+)
+def test_another_offer_is_a_request_like_any(offer):
+    requests, reader = read(offer)
+
+    assert (1, None) == (len(requests), reader.offer)
+
+
+@pytest.mark.parametrize("request_", [BARE, OFFERED_BARE], ids=["plain", "that offer an upgrade"])
+def test_one_read_holds_a_bounded_number_of_requests(request_):
+    """Behind a large chunked body nobody counts them first."""
+    with pytest.raises(ClientError, match="too many others"):
+        read(request_ * 5000)
+
+
+def test_a_request_that_is_none_is_refused_behind_an_offer_as_anywhere():
+    with pytest.raises(ClientError, match="more than one Host"):
+        read(OFFERED_BARE + BARE.replace(b"\r\n\r\n", b"\r\nHost: y\r\n\r\n"))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from app.domain.errors import LedgerUnavailable
 from app.domain.ledger import UsageRecord
+from app.domain.stored_objects import Claim
 
 
 class Killed(Exception):
@@ -14,7 +15,9 @@ class Killed(Exception):
 class MemoryRecordStore:
     """Records by id, each kept as it came first. *spent*: nano-dollars by key, added to for new records alone.
 
-    *faults*: what the next calls of `add` do instead, in order: `refuse`: nothing is kept, and it raises
+    *claims*: as they came, those that came again too.
+
+    *faults*: what the next calls of `add` and `claim` do instead, in order: `refuse`: nothing is kept, and it raises
     LedgerUnavailable · `lose_reply`: it is kept, and it raises the same · `die`, `die_after`: likewise with Killed.
     """
 
@@ -24,23 +27,22 @@ class MemoryRecordStore:
         self.faults: list[str] = []
         self.is_down = False
         self.batches: list[int] = []
+        self.claims: list[Claim] = []
 
     async def add(self, records: Sequence[UsageRecord]) -> int:
-        fault = self.faults.pop(0) if self.faults else ""
-        if self.is_down or fault == "refuse":
-            raise LedgerUnavailable("The ledger is down.")
-        if fault == "die":
-            raise Killed
+        fault = self._fault_before()
         self.batches.append(len(records))
         new = {record.id: record for record in reversed(records) if record.id not in self.kept}
         self.kept.update(new)
         for record in new.values():
             self.spent[record.key_id] += record.cost_nano
-        if fault == "lose_reply":
-            raise LedgerUnavailable("The ledger is down.")
-        if fault == "die_after":
-            raise Killed
+        _fail_after(fault)
         return len(new)
+
+    async def claim(self, claims: Sequence[Claim]) -> None:
+        fault = self._fault_before()
+        self.claims += claims
+        _fail_after(fault)
 
     async def record(self, record_id: str) -> UsageRecord | None:
         return self.kept.get(record_id)
@@ -53,3 +55,18 @@ class MemoryRecordStore:
         for name in gone:
             del self.kept[name]
         return len(gone)
+
+    def _fault_before(self) -> str:
+        fault = self.faults.pop(0) if self.faults else ""
+        if self.is_down or fault == "refuse":
+            raise LedgerUnavailable("The ledger is down.")
+        if fault == "die":
+            raise Killed
+        return fault
+
+
+def _fail_after(fault: str) -> None:
+    if fault == "lose_reply":
+        raise LedgerUnavailable("The ledger is down.")
+    if fault == "die_after":
+        raise Killed

@@ -20,6 +20,9 @@ from tests.fakes.scripted_upstream import (
 from tests.fuzz.event_streams import RULES
 from tests.fuzz.inputs import write_input
 from tests.protocol.test_chat_stream import RECORDED
+from tests.protocol.test_multipart import BROKEN, FORMS
+from tests.protocol.test_multipart_rewrite import CASES as REWRITTEN
+from tests.protocol.test_multipart_rewrite import REFUSED
 from tests.protocol.test_sse import CASES
 from tests.upstreams.test_fourminds_events import EXAMPLE_IN as FOURMINDS_EXAMPLE
 from tests.upstreams.test_minds_thoughts import EXAMPLE_IN as MINDS_EXAMPLE
@@ -81,10 +84,22 @@ def _responses() -> list[bytes]:
     return once + [write_input(data * 2, (len(data),)) for data in responses if len(data) < 256]
 
 
+def _forms() -> list[bytes]:
+    """Small ones: what is only large teaches nothing."""
+    rows = [case.values for case in (*FORMS, *BROKEN, *REWRITTEN, *REFUSED)]
+    forms = [next(value for value in row if isinstance(value, bytes)) for row in rows]
+    return [
+        write_input(data, _SIZES[place % len(_SIZES)], place % 4)
+        for place, data in enumerate(forms)
+        if len(data) < 2048
+    ]
+
+
 SEEDS: dict[str, list[bytes]] = {
     "events": _events(),
     "chat_stream": _chat_streams(),
     "response": _responses(),
+    "form": _forms(),
 }
 
 

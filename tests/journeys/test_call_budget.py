@@ -36,8 +36,8 @@ from tests.fakes.scripted_upstream import (
     whole,
 )
 
-CALLS_PER_CHAT = 185
-CALLS_PER_STREAM = 232
+CALLS_PER_CHAT = 191
+CALLS_PER_STREAM = 238
 CALLS_PER_EVENT = 15
 
 ROOT = Path(__file__).parents[2]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.protocol.endpoints import find_endpoint
+from app.protocol.endpoints import find_endpoint, routes_by_capability
 
 ROUTES = {  # the matrix's column "routes on /v1", websockets aside
     "chat.create": ["POST chat/completions"],
@@ -79,6 +79,31 @@ def test_a_route_of_the_matrix_is_its_capability(capability, method, path):
 
     assert endpoint is not None
     assert capability == endpoint.capabilities[method]
+
+
+def test_the_routes_of_a_capability_are_told():
+    routes = routes_by_capability()
+
+    assert ("GET /v1/models/{model}",) == routes["models.get"]
+    assert ("GET /v1/files", "POST /v1/files", "GET /v1/files/{id}", "DELETE /v1/files/{id}") == (
+        routes["files"]
+    )
+    assert "* /v1/audio/translations" in routes["families"]
+
+
+@pytest.mark.parametrize(
+    ("path", "template"),
+    [
+        ("images/generations", "images"),
+        ("audio/translations", "audio/translations"),
+        ("vector_stores/v/files/f", "vector_stores"),
+    ],
+)
+def test_a_family_keeps_the_whole_path(path, template):
+    endpoint = find_endpoint(tuple(path.split("/")))
+
+    assert endpoint is not None
+    assert (template, {"path": tuple(path.split("/"))}) == (endpoint.template, endpoint.parameters)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain.errors import InvalidRequest
-from app.protocol.requests import read_chat_request
+from app.protocol.requests import read_chat_request, read_closely
 
 OK = b'{"model":"m","messages":[]}'
 
@@ -291,3 +291,18 @@ def test_j11_how_much_output_a_body_asks_for(members, most):
     chat = read_chat_request(f'{{"model":"m",{members}}}'.encode())
 
     assert most == chat.max_tokens
+
+
+@pytest.mark.parametrize(
+    ("member", "stores"),
+    [
+        pytest.param(b'"store": true', True, id="yes"),
+        pytest.param(b'"store":false', False, id="no"),
+        pytest.param(b'"store":null', False, id="null"),
+        pytest.param(b'"store":"true"', False, id="a text"),
+        pytest.param(b'"user":"x"', False, id="not said"),
+    ],
+)
+@pytest.mark.parametrize("read", [read_chat_request, read_closely])
+def test_whether_the_upstream_is_to_keep_it(read, member, stores):
+    assert stores is read(b'{"model":"m","messages":[],%b}' % member).stores

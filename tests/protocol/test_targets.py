@@ -1,10 +1,11 @@
-"""What a path means (contract A1 to A7, A12; upstreams O-P2, G8)."""
+"""What a path means (contract A1 to A7, A11, A12; upstreams O-P2, G8, section 8, U2)."""
 
 import pytest
 
 from app.domain.errors import InvalidRequest
 from app.protocol.endpoints import LITERAL_PATHS
-from app.protocol.targets import path_text, read_target
+from app.protocol.native_paths import SOCKET, NativePaths, NativeRoute
+from app.protocol.targets import Target, path_text, read_target
 
 UPSTREAMS = ("openmind", "minds", "my.up", "4minds")
 
@@ -121,3 +122,96 @@ def test_a12_an_id_that_could_walk_away_is_400(segments):
         path_text(segments)
 
     assert caught.value.status == 400
+
+
+# --- an upstream's own routes -----------------------------------------------------------------------------------------
+
+NATIVES = {
+    "minds": NativePaths(
+        (
+            NativeRoute("use", ("POST",), "/threads", "root"),
+            NativeRoute("use", ("DELETE",), "/threads/{thread}", "root"),
+            NativeRoute("manage", ("POST",), "/models", "host"),
+        )
+    ),
+    "openmind": NativePaths(
+        (
+            NativeRoute("use", ("POST",), "/agent", "base"),
+            NativeRoute("use", (SOCKET,), "/google/asr", "socket"),
+            NativeRoute("use", (SOCKET, "POST"), "/both", "host"),
+        )
+    ),
+}
+UPGRADE = {b"upgrade": b"websocket", b"connection": b"Upgrade"}
+
+
+def native(path: str) -> Target:
+    return read_target(path, UPSTREAMS, NATIVES)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "capability"),
+    [
+        pytest.param("/minds/threads", "POST", "native", id="before the family of that name"),
+        pytest.param("/minds/threads", "GET", "families", id="which has the other methods"),
+        pytest.param("/minds//threads/", "POST", "native", id="A1, A2 hold below a pin"),
+        pytest.param("/min%64s/threads", "POST", "native", id="A6: the pin encoded"),
+        pytest.param("/minds/threads/t", "DELETE", "native", id="with a parameter"),
+        pytest.param("/minds/models", "POST", "native", id="a native method"),
+        pytest.param("/minds/models", "GET", "models.list", id="the surface's method of that path"),
+        pytest.param("/minds/v1/threads", "POST", "families", id="/v1 is the OpenAI surface"),
+        pytest.param("/minds/v1/chat/completions", "POST", "chat.create", id="and stays it"),
+        pytest.param("/threads", "POST", "families", id="without a pin nothing is native"),
+        pytest.param("/4minds/threads", "POST", "families", id="another upstream's are not"),
+        pytest.param("/openmind/agent", "POST", "native", id="OpenMind's own"),
+        pytest.param("/openmind/agent", "GET", None, id="U2: a wrong method"),
+        pytest.param("/openmind/account", "POST", None, id="not of the list"),
+        pytest.param("/openmind/google/asr", SOCKET, "native", id="a websocket"),
+        pytest.param("/openmind/google/asr", "GET", None, id="U2: a websocket without upgrade"),
+        pytest.param("/openmind/xai/chat/completions", "POST", "chat.create", id="O-P2 stays"),
+    ],
+)
+def test_an_upstream_s_own_routes_come_first_below_its_pin(path, method, capability):
+    assert capability == native(path).capability(method)
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        pytest.param("/openmind/agent", ("POST",), id="a native path's"),
+        pytest.param("/openmind/google/asr", (), id="U2: none where it is a websocket's alone"),
+        pytest.param("/openmind/both", ("POST",), id="HTTP's, where it is both"),
+        pytest.param("/minds/models", ("GET", "POST"), id="those of both surfaces"),
+        pytest.param("/v1/models", ("GET",), id="the surface's"),
+        pytest.param("/openmind/account", (), id="none of an unknown path"),
+    ],
+)
+def test_the_methods_that_a_path_takes(path, methods):
+    assert methods == native(path).methods
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "asked"),
+    [
+        pytest.param("GET", {}, "GET", id="a plain one"),
+        pytest.param("HEAD", {}, "GET", id="A11"),
+        pytest.param("POST", UPGRADE, "POST", id="only a GET opens a websocket"),
+        pytest.param("GET", UPGRADE, SOCKET, id="the opening of a websocket"),
+        pytest.param(
+            "GET",
+            {b"upgrade": b"WebSocket", b"connection": b"keep-alive, upgrade"},
+            SOCKET,
+            id="in any case, among others",
+        ),
+        pytest.param("GET", {b"upgrade": b"websocket"}, "GET", id="without the connection's word"),
+        pytest.param("GET", {**UPGRADE, b"upgrade": b"h2c"}, "GET", id="another protocol"),
+        pytest.param("HEAD", UPGRADE, "GET", id="never a HEAD"),
+    ],
+)
+def test_what_a_method_is_asked_as(method, headers, asked):
+    assert asked == native("/openmind/google/asr").asked(method, headers)
+
+
+@pytest.mark.parametrize("path", ["/minds/models", "/v1/models", "/openmind/agent", "/nowhere"])
+def test_where_there_is_no_websocket_its_opening_is_a_plain_get(path):
+    assert "GET" == native(path).asked("GET", UPGRADE)

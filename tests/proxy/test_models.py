@@ -1,24 +1,31 @@
-"""Describing one model does not wait as long as a chat may (contract K2, G6)."""
+"""Models beside chat: how long one is waited for, and whose it is (contract K2, K7, G6; reliability S16)."""
 
 import asyncio
 
+import pytest
 from typing_extensions import override
 
 from app.access.permissions import Permissions
+from app.domain.errors import ModelNotFound, PermissionDenied
 from app.domain.exchange import Exchange
 from app.domain.principal import Principal
 from app.protocol.targets import read_target
 from app.proxy.attempts import Answer, Attempts
 from app.proxy.call import Call
+from app.proxy.model_rights import ModelRights
 from app.proxy.models import ModelDesk
 from app.proxy.reply import Reply
 from app.routing.catalogue import Catalogue
 from app.routing.finder import RouteFinder
 from app.routing.table import RoutingTable
 from app.telemetry.metrics import Metrics
+from app.upstreams.discovery import DiscoveredModel
+from app.upstreams.model_requests import ModelList
 from tests.fakes.billing import billing_of
+from tests.fakes.calls import Office
 from tests.fakes.clients import FakeClient
-from tests.fakes.senders import FakeSender, answer
+from tests.fakes.registers import EVERYTHING, OTHER_TEAM, OWN_TEAM, TEAM_MATE, memory_register
+from tests.fakes.senders import FakeResponse, FakeSender, answer
 from tests.fakes.upstreams import upstream_of
 
 MODEL = b'{"id":"m","object":"model","created":1,"owned_by":"them"}'
@@ -49,7 +56,7 @@ async def test_an_sdk_s_stated_patience_does_not_hold_up_a_model():
         catalogue,
         finder,
         attempts,
-        permissions=Permissions(upstreams),
+        rights=ModelRights(Permissions(upstreams), memory_register(now)),
         now=now,
         on_deleted=lambda: None,
     )
@@ -66,3 +73,83 @@ async def test_an_sdk_s_stated_patience_does_not_hold_up_a_model():
 
     assert await desk.describe(call, "m") == MODEL
     assert attempts.patience_seconds == 10
+
+
+def desk_of(office: Office) -> ModelDesk:
+    return ModelDesk(
+        office.upstreams,
+        office.catalogue,
+        office.finder,
+        office.attempts,
+        rights=office.rights,
+        now=office.clock,
+        on_deleted=lambda: None,
+    )
+
+
+def tuned(*script: FakeResponse) -> Office:
+    """4minds with a model that a team trained, and one of its own."""
+    office = Office.of(*script, names=("4minds",))
+    found = tuple(DiscoveredModel(name, 1, "4minds") for name in ("4minds-7", "4minds-base"))
+    office.catalogue.replace("4minds", ModelList(found, "/models"))
+    office.made(OWN_TEAM, "model", "4minds-7")
+    return office
+
+
+async def test_s16_a_fine_tuned_model_is_listed_for_its_team_and_who_may_see_all():
+    office = tuned()
+    shown = {
+        one.name: await desk_of(office).names(office.call("GET /v1/models", one))
+        for one in (TEAM_MATE, OTHER_TEAM, EVERYTHING)
+    }
+
+    both = ["4minds-7", "4minds-base"]
+    assert shown == {TEAM_MATE.name: both, OTHER_TEAM.name: both[1:], EVERYTHING.name: both}
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_s16_another_team_s_is_as_if_it_did_not_exist(method: str):
+    office = tuned()
+    desk = desk_of(office)
+    ask = desk.describe if method == "GET" else desk.delete
+
+    with pytest.raises(ModelNotFound):
+        await ask(office.call(f"{method} /v1/models/4minds-7", OTHER_TEAM), "4minds-7")
+
+    assert office.asked() == []
+
+
+async def test_k7_a_team_deletes_what_it_made_and_it_is_nobody_s_any_more():
+    office = tuned(answer(b'{"id":"4minds-7","deleted":true}'))
+
+    await desk_of(office).delete(office.call("DELETE /v1/models/4minds-7", TEAM_MATE), "4minds-7")
+
+    assert office.asked() == ["DELETE https://api.4minds.ai/v1/models/4minds-7"]
+    assert office.register.may_use_model(OTHER_TEAM, "4minds", "4minds-7")
+
+
+async def test_f17_what_nobody_here_made_is_deleted_only_by_who_may_touch_all():
+    office = tuned(answer(b"{}"))
+    desk = desk_of(office)
+
+    with pytest.raises(PermissionDenied):
+        await desk.delete(office.call("DELETE /v1/models/4minds-base", OWN_TEAM), "4minds-base")
+    assert office.asked() == []
+
+    await desk.delete(office.call("DELETE /v1/models/4minds-base"), "4minds-base")
+    assert len(office.asked()) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_s16_an_unknown_model_is_told_in_the_same_words(method: str):
+    words = b'{"error":{"message":"Nope.","type":"t","param":null,"code":"c"}}'
+    office = tuned(answer(words, 404))
+    desk = desk_of(office)
+    ask = desk.describe if method == "GET" else desk.delete
+    said = []
+    for name in ("4minds-7", "4minds-9"):
+        with pytest.raises(ModelNotFound) as raised:
+            await ask(office.call(f"{method} /v1/models/{name}", OTHER_TEAM), name)
+        said.append(raised.value.message.replace(name, "X"))
+
+    assert said[0] == said[1]

@@ -11,8 +11,9 @@ from app.domain import errors
 from app.domain.errors import GatewayError
 from app.domain.exchange import Exchange
 from app.domain.outcome import Outcome
+from app.proxy.outcomes import outcome_of
 from app.proxy.self_service import RecentFailures
-from app.proxy.settlement import Settlement, outcome_of
+from app.proxy.settlement import Settlement
 from app.telemetry.logs import make_log
 from app.telemetry.metrics import Metrics
 from tests.fakes.billing import billing_of

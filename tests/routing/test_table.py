@@ -12,6 +12,8 @@ from app.upstreams.model_requests import ModelList
 from tests.fakes.upstreams import upstream_of
 
 CHAT = Operation("chat.create", "POST /v1/chat/completions")
+SPEECH = Operation("audio.speech", "POST /v1/audio/speech")
+HEARING = Operation("audio.transcriptions", "POST /v1/audio/transcriptions")
 DELETE = Operation("models.delete", "DELETE /v1/models/{model}")
 
 
@@ -106,6 +108,27 @@ def served(name: str, pin: str | None = None, default: str | None = "fallback") 
 )  # fmt: skip
 def test_who_serves_a_name(name, pin, result):
     assert result == served(name, pin)
+
+
+@pytest.mark.parametrize(
+    ("name", "operation", "result"),
+    [
+        pytest.param("tts-1", SPEECH, "openmind/tts-1", id="OpenAI's voice"),
+        pytest.param("eleven_v3", SPEECH, "openmind/eleven_v3", id="ElevenLabs' own"),
+        pytest.param("elevenlabs/eleven_v3", SPEECH, "openmind/elevenlabs/eleven_v3", id="its maker"),
+        pytest.param("whisper-1", HEARING, "openmind/whisper-1", id="OpenAI's ears"),
+        pytest.param("google/chirp_3", HEARING, "openmind/google/chirp_3", id="Google's"),
+        pytest.param("riva", HEARING, "openmind/riva", id="Riva"),
+        pytest.param("found", SPEECH, "local/found", id="5 over 6 here too"),
+        pytest.param("tts-1", CHAT, "fallback/tts-1", id="not on chat"),
+        pytest.param("google/chirp_3", CHAT, "fallback/google/chirp_3", id="and nobody's maker there"),
+        pytest.param("whatever", SPEECH, "fallback/whatever", id="7 here too"),
+    ],
+)  # fmt: skip
+def test_g8_on_audio_routes_openmind_claims_more(name, operation, result):
+    route = table_of().resolve(name, operation=operation, pin=None)
+
+    assert [result] == [f"{one.upstream}/{one.model}" for one in route.deployments]
 
 
 @pytest.mark.parametrize("name", ["whatever", "nobody/x", "GPT-4O", "local/"])

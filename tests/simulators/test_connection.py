@@ -6,6 +6,7 @@ import time
 import pytest
 
 from app.simulators.http_reader import MAX_BODY_BYTES
+from tests.simulators.forms import form_request, upload_parts
 from tests.simulators.raw_client import (
     CHAT,
     SECONDS,
@@ -187,3 +188,70 @@ async def test_closing_at_once_leaves_a_whole_reply(connect):
 
     assert (await peer.reply()).end == "whole"
     assert await peer.rest() == b""
+
+
+async def test_an_upload_whose_peer_leaves_is_seen_with_what_came(simulators, connect):
+    upload = form_request("/openai/v1/files", *upload_parts("x" * 500_000))
+    peer = await connect()
+    await peer.send(upload[:300_000])
+    peer.close()
+    seen = await simulators.seen.wait_for(lambda one: one.left_at, SECONDS)
+
+    assert (seen.is_whole, seen.finished_at) == (False, None)
+    assert 0 < seen.size <= 300_000
+    assert seen.as_json()["is_whole"] is False
+
+
+async def test_an_upload_that_waits_is_asked_for(connect):
+    peer = await connect()
+    head, _, body = form_request(
+        "/openai/v1/files", *upload_parts("hello"), headers=[("Expect", "100-continue")]
+    ).partition(b"\r\n\r\n")
+    await peer.send(head + b"\r\n\r\n")
+
+    assert await peer.until(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    await peer.send(body)
+    assert (await peer.reply()).json()["bytes"] == 5
+
+
+def long_upload(words: str, size: int = 3_000_000) -> bytes:
+    return form_request("/openai/v1/files", *upload_parts("x" * size), headers=[("x-sim", words)])
+
+
+async def test_an_upload_is_reset_once_so_much_came(simulators, connect):
+    peer = await connect()
+    await peer.send(long_upload("drop=200")[:300_000])
+
+    assert (await peer.reply()).end == "reset"
+    seen = simulators.seen.last
+    assert (seen.is_whole, seen.left_at) == (False, None)
+    assert seen.finished_at is not None
+    assert seen.size >= 200 * 1024
+
+
+async def test_an_upload_is_answered_while_it_still_comes(simulators, connect):
+    peer = await connect()
+    upload = long_upload("early, status=413")
+    await peer.send(upload[:100_000])
+    reply = await peer.reply()
+
+    assert reply.status == 413
+    await peer.send(upload[100_000:])  # read for nothing
+    assert len(simulators.seen) == 1
+    assert simulators.seen.last.is_whole is False
+
+
+async def test_an_upload_is_read_as_slowly_as_told(connect):
+    peer = await connect()
+    began = time.monotonic()
+    await peer.send(long_upload("sip=10000", 2_000_000))
+
+    assert (await peer.reply()).status == 200
+    assert time.monotonic() - began >= 0.05  # of 195 ms
+
+
+async def test_an_unknown_word_for_a_body_is_refused_once_it_is_in(connect):
+    peer = await connect()
+    await peer.send(long_upload("drip=1"))
+
+    assert (await peer.reply()).status == 400

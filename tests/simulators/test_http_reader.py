@@ -1,8 +1,17 @@
 """The request reader: the same requests however the bytes are cut, and no sloppy framing."""
 
+import hashlib
+import tracemalloc
+
 import pytest
 
-from app.simulators.http_reader import MalformedRequestError, RequestReader
+from app.simulators.http_reader import (
+    KEPT_FORM_BYTES,
+    MAX_BODY_BYTES,
+    MalformedRequestError,
+    RequestReader,
+)
+from tests.simulators.forms import FORM_TYPE, form_body, part
 
 HOST = b"Host: sim\r\n"
 PLAIN = b"POST /a?b=c HTTP/1.1\r\n" + HOST + b"X-One: 1\r\nContent-Length: 5\r\n\r\nhello"
@@ -124,3 +133,80 @@ def test_no_continue_is_due_when_the_body_came_along():
 
     assert reader.next_request() is not None
     assert not reader.take_continue()
+
+
+FORM_HEAD = b"POST /f HTTP/1.1\r\n" + HOST + b"Content-Type: " + FORM_TYPE.encode() + b"\r\n"
+
+
+def measured(body: bytes) -> bytes:
+    return FORM_HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+def test_size_and_hash_are_of_the_body_as_it_came():
+    reader = RequestReader()
+    reader.feed(CHUNKED)
+    request = reader.next_request()
+
+    assert request is not None
+    assert (request.size, request.sha256) == (7, hashlib.sha256(b"abcdefg").hexdigest())
+
+
+def test_a_short_form_is_read_and_kept():
+    reader = RequestReader()
+    body = form_body(part("file", "hello", "a.txt"))
+    reader.feed(measured(body) + BARE)
+    request = reader.next_request()
+
+    assert request is not None
+    assert request.form is not None
+    assert [one.content for one in request.form.parts] == [b"hello"]
+    assert request.body == body
+    assert reader.next_request() is not None
+
+
+def test_a_form_longer_than_any_other_body_is_taken_at_flat_memory():
+    reader = RequestReader()
+    piece = b"x" * (1024 * 1024)
+    count = MAX_BODY_BYTES // len(piece) + 6
+    start = form_body(part("file", "", "a.bin"))[: -len(form_body()) - 2]
+    end = b"\r\n" + form_body()
+    length = len(start) + count * len(piece) + len(end)
+    reader.feed(FORM_HEAD + b"Content-Length: %d\r\n\r\n" % length + start)
+    assert reader.next_request() is None
+    tracemalloc.start()
+    try:
+        for _ in range(count):
+            reader.feed(piece)
+            assert reader.next_request() is None
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    reader.feed(end)
+    request = reader.next_request()
+
+    assert request is not None
+    assert (request.size, request.body) == (length, b"")
+    assert request.form is not None
+    assert request.form.parts[0].size == count * len(piece)
+    assert peak < 32 * KEPT_FORM_BYTES
+
+
+def test_a_request_whose_body_is_still_coming_can_be_looked_at():
+    reader = RequestReader()
+    assert reader.unfinished() is None
+
+    reader.feed(measured(form_body(part("file", "hello", "a.txt")))[:-30])
+    assert reader.next_request() is None
+    unfinished = reader.unfinished()
+    assert unfinished is not None
+    assert unfinished.form is not None
+    assert "closing boundary" in unfinished.form.fault
+
+
+def test_what_comes_behind_a_request_can_be_taken_for_another_protocol():
+    reader = RequestReader()
+    reader.feed(BARE + b"\x81\x00")
+
+    assert reader.next_request() is not None
+    assert reader.take_rest() == b"\x81\x00"
+    assert reader.take_rest() == b""

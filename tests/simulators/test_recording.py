@@ -1,10 +1,12 @@
 """What arrived and what was given out (X5)."""
 
 import base64
+import hashlib
 import json
 
 import pytest
 
+from app.simulators import recording
 from tests.simulators.raw_client import CHAT, SECONDS, chat_bytes
 
 
@@ -109,3 +111,33 @@ async def test_forgetting_requests_keeps_the_usage(simulators, chat, ask):
 
 async def test_an_unknown_witness_route_is_404(ask):
     assert (await ask("GET", "/_sim/nosuch")).status == 404
+
+
+async def test_every_body_is_shown_with_its_size_and_hash(ask, send):
+    await send(chat_bytes("4minds"))
+    (row,) = (await ask("GET", "/_sim/requests")).json()
+
+    body = base64.b64decode(row["body"])
+    assert (row["size"], row["sha256"]) == (len(body), hashlib.sha256(body).hexdigest())
+    assert (row["is_whole"], row["socket"]) == (True, None)
+
+
+async def test_a_long_body_is_shown_by_size_and_hash_alone(ask, send):
+    await send(chat_bytes("4minds", text="x" * (recording.SHOWN_BODY_BYTES + 1)))
+    (row,) = (await ask("GET", "/_sim/requests")).json()
+
+    assert row["body"] is None
+    assert row["size"] > recording.SHOWN_BODY_BYTES
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "kept"), [("KEPT_REQUESTS", 2, 2), ("KEPT_BODY_BYTES", 150, 1)]
+)
+async def test_the_oldest_exchanges_go_when_there_are_too_many(
+    monkeypatch, simulators, chat, bound, value, kept
+):
+    monkeypatch.setattr(recording, bound, value)
+    for _ in range(4):
+        await chat("openai", text="x" * 30)
+
+    assert [one.connection for one in simulators.seen] == [1, 2, 3, 4][-kept:]

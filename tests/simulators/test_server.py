@@ -9,6 +9,8 @@ import httpx2
 import pytest
 
 import app.simulators
+from app.domain.configuration import ServerOptions
+from app.main.demo import demo_configuration
 from app.simulators.keys import KEYS
 from app.simulators.server import Simulators
 from tests.simulators.raw_client import CHAT, MODELS, SECONDS, Peer, chat_body, chat_bytes
@@ -113,8 +115,8 @@ async def test_a_library_client_understands_every_dialect(simulators, site):
     assert {one.connection for one in simulators.seen} == {1}
 
 
-def test_the_room_imports_itself_and_the_standard_library_only():
-    allowed = {*sys.stdlib_module_names, "app.simulators"}
+def test_the_room_imports_itself_the_standard_library_and_the_frames_of_websockets_only():
+    allowed = {*sys.stdlib_module_names, "app.simulators", "websockets"}
     for path in Path(app.simulators.__path__[0]).glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
@@ -122,3 +124,20 @@ def test_the_room_imports_itself_and_the_standard_library_only():
             for name in names:
                 room = ".".join(name.split(".")[:2]) if name.startswith("app") else name
                 assert room in allowed or name.split(".")[0] in allowed, f"{path.name}: {name}"
+
+
+def test_sockets_have_addresses_of_their_own(simulators):
+    origin = f"ws://127.0.0.1:{simulators.port}"
+
+    assert simulators.socket_url("openmind") == f"{origin}/openmind/api/core"
+    assert simulators.socket_url("riva-asr") == f"{origin}/openmind-asr"
+    assert simulators.socket_url("vila") == f"{origin}/openmind-vila"
+
+
+def test_the_demo_finds_every_socket_here(simulators):
+    configuration = demo_configuration(simulators, ServerOptions())
+    (entry,) = [one for one in configuration.upstreams if one.dialect == "openmind"]
+
+    for url in (entry.websocket_base, entry.riva_asr_url, entry.vila_url):
+        assert url is not None
+        assert url.startswith(f"ws://127.0.0.1:{simulators.port}/openmind")

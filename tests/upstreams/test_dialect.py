@@ -2,14 +2,33 @@
 
 import pytest
 
+from app.upstreams.capabilities import SERVED, dialects_with
 from app.upstreams.dialect import DIALECTS
 
-IN_THIS_RELEASE = ("chat.create", "models.list", "models.get", "models.delete")
-MATRIX = {  # upstreams.md, section 2: 4minds, minds, openmind, openai
+NOWHERE = ("-", "-", "-", "-")
+MATRIX = {  # upstreams.md, section 2, as far as this release goes: 4minds, minds, openmind, openai
     "chat.create": ("native", "map", "map", "native"),
+    "chat.stored": ("native", "-", "-", "native"),
     "models.list": ("native", "map", "local", "native"),
     "models.get": ("native", "map", "local", "native"),
     "models.delete": ("native", "-", "-", "native"),
+    "completions": NOWHERE,
+    "responses": NOWHERE,
+    "messages": NOWHERE,
+    "embeddings": ("-", "-", "-", "native"),
+    "audio.speech": ("-", "-", "map", "native"),
+    "audio.transcriptions": ("-", "-", "map", "native"),
+    "realtime.transcription": NOWHERE,
+    "realtime.conversation": NOWHERE,
+    "files": ("native", "-", "-", "native"),
+    "files.content": ("-", "-", "-", "native"),
+    "fine_tuning": ("native", "-", "-", "native"),
+    "fine_tuning.more": ("-", "-", "-", "native"),
+    "fine_tune_categories": ("native", "-", "-", "-"),
+    "datasets": ("native", "-", "-", "-"),
+    "external_models": ("native", "-", "-", "-"),
+    "families": ("-", "-", "-", "native"),
+    "other": NOWHERE,
 }
 CLAIMS = {
     "4minds": {"4minds-*"},
@@ -25,11 +44,33 @@ def test_there_are_four_each_under_its_own_name():
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_a_row_has_the_cells_of_the_matrix_that_this_release_serves(dialect):
+def test_a_row_has_the_cells_of_its_column(dialect):
     column = list(DIALECTS).index(dialect)
-    expected = {name: cells[column] for name, cells in MATRIX.items() if cells[column] != "-"}
 
-    assert expected == dict(DIALECTS[dialect].capabilities)
+    assert {name: cells[column] for name, cells in MATRIX.items()} == dict(
+        DIALECTS[dialect].capabilities
+    )
+
+
+def test_what_is_served_is_what_some_dialect_has():
+    assert {name for name, cells in MATRIX.items() if cells != NOWHERE} == SERVED
+
+
+@pytest.mark.parametrize(
+    ("capability", "dialects"),
+    [
+        ("files", ("4minds", "openai")),
+        ("datasets", ("4minds",)),
+        ("responses", ()),
+        ("no.such", ()),
+    ],
+)
+def test_who_has_a_capability(capability, dialects):
+    assert dialects == dialects_with(capability)
+
+
+def test_g8_only_openmind_claims_more_on_audio_routes():
+    assert [name for name, row in DIALECTS.items() if row.audio_claims] == ["openmind"]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

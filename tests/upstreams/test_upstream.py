@@ -269,7 +269,7 @@ def test_an_entry_overrides_a_cell_of_the_matrix():
     assert upstream.supports("models.list")
 
 
-@pytest.mark.parametrize("capability", ["embeddings", "nothing", ""])
+@pytest.mark.parametrize("capability", ["responses", "nothing", ""])
 def test_what_is_in_no_cell_is_not_supported(capability):
     assert not upstream_of("openai").supports(capability)
 

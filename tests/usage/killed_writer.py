@@ -1,6 +1,7 @@
 """A process that writes a journal until it is killed: `python -m tests.usage.killed_writer FOLDER NAME`.
 
-It prints `begun ID` and `settled ID COST` after the journal has them, so whatever was printed must be found.
+It prints `begun ID`, `claimed ID` and `settled ID COST` after the journal has them, so whatever was printed must be
+found.
 """
 
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from app.usage.journal import Journal
 from app.usage.segments import Series
-from tests.usage.notes import a_progress, a_record, an_intent
+from tests.usage.notes import a_claim, a_progress, a_record, an_intent
 
 IN_FLIGHT = 7
 
@@ -32,6 +33,8 @@ def main() -> None:
         journal.progress(a_progress(id, cost_nano=number))
         if len(in_flight) > IN_FLIGHT:
             done = in_flight.popleft()
+            journal.claim(a_claim(done, object_id=f"file-{number}"))
+            out.write(f"claimed {done}\n")
             journal.settle(a_record(done, cost_nano=3 * number))
             out.write(f"settled {done} {3 * number}\n")
 

@@ -3,6 +3,7 @@
 import os
 
 from app.domain.ledger import Intent, Progress, UsageRecord
+from app.domain.stored_objects import Claim
 from tests.fakes.record_stores import Killed
 from tests.fakes.records import RECORD
 
@@ -41,6 +42,18 @@ def a_progress(id: str = "e1", **fields) -> Progress:
 def a_record(id: str = "e1", **fields) -> UsageRecord:
     usual = RECORD._replace(id=id, at_ms=1_700_000_000_000, output_tokens=200, cost_nano=1_234)
     return usual._replace(**fields)
+
+
+def a_claim(id: str = "e1", **fields) -> Claim:
+    return Claim(
+        id=id,
+        upstream="sun",
+        kind="file",
+        object_id="file-1",
+        key_id="key_1",
+        team_id="team_1",
+        at_ms=1_700_000_000_000,
+    )._replace(**fields)
 
 
 class FaultyDisk:

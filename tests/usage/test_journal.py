@@ -12,7 +12,7 @@ from app.usage.journal import Journal
 from app.usage.journal_lines import LineReader, Note
 from app.usage.segments import Series
 from tests.fakes.clock import Clock
-from tests.usage.notes import FaultyDisk, Warnings, a_progress, a_record, an_intent
+from tests.usage.notes import FaultyDisk, Warnings, a_claim, a_progress, a_record, an_intent
 
 PATIENCE = 6.0  # longer than the longest pause between two attempts
 
@@ -290,3 +290,48 @@ def test_no_descriptor_is_left(tmp_path):
         desk.journal.close()
 
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_whose_an_object_is_stands_in_the_file_when_the_call_returns(desk):
+    """S16: before the reply that names it."""
+    before = desk.disk.writes
+    desk.journal.claim(a_claim())
+
+    assert desk.disk.writes - before == 1
+    assert desk.notes() == [a_claim()]
+    assert desk.journal.pending == 0  # of records there are none
+
+
+def test_claims_wait_in_their_order_while_the_disk_is_full(desk):
+    desk.disk.is_full = True
+    desk.journal.claim(a_claim())
+    desk.journal.settle(a_record())
+    desk.journal.claim(a_claim(is_gone=True))
+    assert desk.notes() == []
+
+    desk.disk.is_full = False
+    desk.clock.advance(PATIENCE)
+    assert desk.journal.retry()
+
+    assert desk.notes() == [a_claim(), a_record(), a_claim(is_gone=True)]
+    assert (desk.journal.dropped_claims, desk.journal.pending) == (0, 1)
+
+
+def test_claims_that_find_no_room_to_wait_are_counted(desk, monkeypatch):
+    monkeypatch.setattr("app.usage.journal._MOST_WAITING", 3)
+    desk.disk.is_full = True
+    for _ in range(5):
+        desk.journal.claim(a_claim())
+
+    assert desk.journal.dropped_claims == 2
+
+
+def test_claims_that_still_wait_at_the_end_are_counted(desk):
+    desk.disk.is_full = True
+    desk.journal.settle(a_record())
+    for _ in range(2):
+        desk.journal.claim(a_claim())
+    desk.journal.close()
+
+    assert (desk.journal.dropped_records, desk.journal.dropped_claims) == (1, 2)
+    assert "journal is closed without what waited" in desk.warnings.events

@@ -9,18 +9,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.ledger import Intent, Progress, UsageRecord
+from app.domain.stored_objects import Claim
 from app.usage.journal_lines import (
     CLOSE_CUT,
     LineReader,
+    claim_line,
     intent_line,
     progress_line,
     settle_line,
     version_line,
 )
 from app.usage.tail import PIECE_BYTES
-from tests.usage.notes import a_progress, a_record, an_intent
+from tests.usage.notes import a_claim, a_progress, a_record, an_intent
 
-LINES = [intent_line(an_intent()), progress_line(a_progress()), settle_line(a_record())[0]]
+NOTES = [an_intent(), a_progress(), a_record(), a_claim()]
+LINES = [
+    intent_line(an_intent()),
+    progress_line(a_progress()),
+    settle_line(a_record())[0],
+    claim_line(a_claim()),
+]
 TEXTS = st.text(max_size=40)
 
 
@@ -45,18 +53,25 @@ def test_what_is_written_is_read(model, trail, tokens, ttft):
     assert ([intent, progress, record], 0) == notes_in(text)
 
 
-@given(st.integers(0, 2), st.data())
+@given(object_id=TEXTS, is_gone=st.booleans())
+def test_whose_an_object_is_is_read_as_it_was_written(object_id, is_gone):
+    claim = a_claim(object_id=object_id, is_gone=is_gone)
+
+    assert ([a_record(), claim], 0) == notes_in(LINES[2] + claim_line(claim))
+
+
+@given(st.integers(0, 3), st.data())
 def test_a_line_cut_anywhere_and_closed_passes_for_nothing_and_spoils_nothing(which, choices):
     line = LINES[which]
     cut = line[: choices.draw(st.integers(0, len(line) - 1))]
 
     notes, unreadable = notes_in(LINES[0] + cut + CLOSE_CUT + line + LINES[2])
 
-    assert notes == [an_intent(), (an_intent(), a_progress(), a_record())[which], a_record()]
+    assert notes == [an_intent(), NOTES[which], a_record()]
     assert unreadable == 0
 
 
-@given(st.integers(0, 2), st.data())
+@given(st.integers(0, 3), st.data())
 def test_a_line_cut_by_a_death_is_no_note(which, choices):
     line = LINES[which]
     cut = line[: choices.draw(st.integers(0, len(line) - 1))]
@@ -71,8 +86,8 @@ def test_a_flipped_bit_costs_its_own_line_and_at_most_the_next(choices):
 
     notes, _ = notes_in(bytes(text))
 
-    assert 1 <= len(notes) <= 2
-    assert all(note in (an_intent(), a_progress(), a_record()) for note in notes)
+    assert 2 <= len(notes) <= 3
+    assert all(note in NOTES for note in notes)
 
 
 @given(st.binary(max_size=300))
@@ -92,6 +107,7 @@ def test_no_bytes_raise(text):
         pytest.param(b'I["a","b",1,2,3]', id="wrong types"),
         pytest.param(b"V[]", id="a version without a number"),
         pytest.param(b"X[1]", id="a kind nobody knows"),
+        pytest.param(b'C["e1","sun","car","1","k","t",1]', id="an object of no kind"),
     ],
 )
 def test_a_whole_line_that_is_no_note_is_counted(body):
@@ -102,7 +118,8 @@ def test_a_whole_line_that_is_no_note_is_counted(body):
 
 
 @pytest.mark.parametrize(
-    ("kind", "note"), [(b"I", an_intent()), (b"P", a_progress()), (b"S", a_record())]
+    ("kind", "note"),
+    [(b"I", an_intent()), (b"P", a_progress()), (b"S", a_record()), (b"C", a_claim())],
 )
 def test_fields_that_a_later_version_added_are_left_out(kind, note):
     line = sealed(kind + msgspec.json.encode([*note, "new", 7]))
@@ -158,4 +175,4 @@ def test_every_text_at_its_worst_still_makes_a_line_that_can_be_read():
 
 
 def test_the_first_field_of_every_note_is_the_exchange():
-    assert {"id"} == {shape._fields[0] for shape in (Intent, Progress, UsageRecord)}
+    assert {"id"} == {shape._fields[0] for shape in (Intent, Progress, UsageRecord, Claim)}

@@ -37,6 +37,7 @@ async def written_until_killed(folder: Path, name: str, after_seconds: float) ->
 async def test_twenty_kills_lose_nothing_and_double_nothing(tmp_path):
     random, store = Random(20), MemoryRecordStore()
     begun: set[str] = set()
+    claimed: list[str] = []
     settled: dict[str, int] = {}
     for number in range(KILLS):
         # Recovery runs while the next process writes: it must leave the living one alone.
@@ -45,6 +46,7 @@ async def test_twenty_kills_lose_nothing_and_double_nothing(tmp_path):
             recover(tmp_path, store, warn=Warnings()),
         )
         begun |= {line[1] for line in said if line[0] == "begun"}
+        claimed += [line[1] for line in said if line[0] == "claimed"]
         settled |= {line[1]: int(line[2]) for line in said if line[0] == "settled"}
     found = await recover(tmp_path, store, warn=Warnings())
 
@@ -53,6 +55,10 @@ async def test_twenty_kills_lose_nothing_and_double_nothing(tmp_path):
     assert found.unreadable == 0
     assert begun <= kept.keys()
     assert len(kept.keys() - begun) <= KILLS  # written, and killed before it could be said
+    kept_claims = [claim.id for claim in store.claims]
+    said_claims = set(claimed)
+    assert claimed == [id for id in kept_claims if id in said_claims]
+    assert 0 <= len(kept_claims) - len(claimed) <= KILLS  # likewise
     assert settled == {id: kept[id].cost_nano for id in settled}
     unsaid = [id for id in begun - settled.keys() if not kept[id].recovered]
     assert len(unsaid) <= KILLS  # likewise

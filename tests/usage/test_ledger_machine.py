@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from app.domain.errors import LedgerUnavailable
 from app.domain.ledger import Progress, UsageRecord
+from app.domain.stored_objects import Claim
 from app.usage.journal import Journal
 from app.usage.journal_lines import id_in
 from app.usage.recorder import Recorder
@@ -26,7 +27,7 @@ from app.usage.recovery import recover
 from app.usage.segments import Series, names_in
 from tests.fakes.clock import Clock
 from tests.fakes.record_stores import Killed, MemoryRecordStore
-from tests.usage.notes import FaultyDisk, Warnings, a_progress, a_record, an_intent
+from tests.usage.notes import FaultyDisk, Warnings, a_claim, a_progress, a_record, an_intent
 
 SEGMENT_BYTES = 700  # two or three notes
 DATABASE_FAULTS = ("refuse", "lose_reply", "die", "die_after")
@@ -48,6 +49,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.begun: set[str] = set()  # surely: each has exactly one record in the end
         self.settled: dict[str, UsageRecord] = {}  # surely: with this content
         self.progress: dict[str, Progress] = {}  # the last one that surely stands
+        self.claims: dict[str, Claim] = {}  # surely, in the order they were written
         self.unsure: set[str] = set()  # the process died while or before it was written
         self.start()
 
@@ -106,6 +108,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.begun.discard(id)
             self.settled.pop(id, None)
             self.progress.pop(id, None)
+            self.claims.pop(id, None)
 
     def note(self, id: str, write: Callable[[], None]) -> bool:
         try:
@@ -140,6 +143,13 @@ class LedgerMachine(RuleBasedStateMachine):
         self.open.discard(id)
         if self.note(id, lambda: self.journal.settle(record)) and id not in self.unsure:
             self.settled[id] = record
+
+    @rule(is_gone=st.booleans())
+    def claim(self, is_gone: bool) -> None:
+        self.exchanges += 1
+        claim = a_claim(f"c{self.exchanges:05}", is_gone=is_gone)
+        if self.note(claim.id, lambda: self.journal.claim(claim)):
+            self.claims[claim.id] = claim
 
     @rule()
     def ship(self) -> None:
@@ -204,6 +214,10 @@ class LedgerMachine(RuleBasedStateMachine):
             assert kept[id].outcome == "shutdown"
             progress = self.progress.get(id)
             assert kept[id].cost_nano == (progress or an_intent()).cost_nano
+        shipped = dict.fromkeys(self.store.claims)
+        # Of one process in their order; a killed one's come when the database takes them.
+        assert set(self.claims.values()) == {one for one in shipped if one.id in self.claims}
+        assert {one.id for one in shipped} <= self.claims.keys() | self.unsure
         assert sum(self.store.spent.values()) == sum(one.cost_nano for one in kept.values())
 
 

@@ -14,7 +14,7 @@ from app.usage.recovery import recover
 from app.usage.segments import Series
 from tests.fakes.clock import Clock
 from tests.fakes.record_stores import MemoryRecordStore
-from tests.usage.notes import FaultyDisk, Warnings, a_progress, a_record, an_intent
+from tests.usage.notes import FaultyDisk, Warnings, a_claim, a_progress, a_record, an_intent
 
 DAY_MS = 86_400_000
 
@@ -508,3 +508,75 @@ async def test_one_flush_waits_for_the_other(desk):
         go_on.set()
 
     assert [1] == desk.store.batches
+
+
+async def test_claims_are_in_the_database_after_a_flush_in_their_order(desk):
+    story = [a_claim(), a_claim("e2", object_id="file-2"), a_claim("e3", is_gone=True)]
+    desk.journal.claim(story[0])
+    desk.journal.settle(a_record())
+    desk.journal.claim(story[1])
+    desk.journal.claim(story[2])
+
+    await desk.recorder.flush()
+
+    assert story == desk.store.claims
+    assert {"e1": a_record()} == desk.store.kept
+
+
+async def test_claims_that_only_wait_are_shipped_too(desk):
+    desk.disk.is_full = True
+    desk.journal.claim(a_claim())
+    desk.journal.settle(a_record())
+
+    await desk.recorder.flush()
+
+    assert [a_claim()] == desk.store.claims
+    assert {"e1": a_record()} == desk.store.kept
+
+
+async def test_no_segment_goes_before_its_claims_are_committed(tmp_path):
+    desk = Desk(tmp_path, segment_bytes=300)
+    made = [a_claim(f"e{number}", object_id=f"file-{number}") for number in range(20)]
+    for claim in made:
+        desk.journal.claim(claim)
+    segments = desk.series.numbers()
+    assert len(segments) > 5
+    for fault in ("refuse", "lose_reply"):
+        desk.store.faults = [fault]
+        with pytest.raises(LedgerUnavailable):
+            await desk.recorder.flush()
+        assert segments == desk.series.numbers()
+
+    await desk.recorder.flush()
+
+    assert made == desk.store.claims[-20:]
+    assert segments[-1:] == desk.series.numbers()
+    desk.journal.close()
+
+
+async def test_a_gateway_that_claimed_and_is_done_leaves_no_file(tmp_path):
+    desk = Desk(tmp_path)
+    desk.journal.claim(a_claim())
+
+    assert await desk.recorder.finish(1.0)
+
+    assert [a_claim()] == desk.store.claims
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_many_claims_are_many_transactions_of_a_bounded_size(desk):
+    sizes = []
+    claim = desk.store.claim
+
+    async def counted(claims):
+        sizes.append(len(claims))
+        await claim(claims)
+
+    desk.store.claim = counted
+    for number in range(2 * BATCH_RECORDS + 10):
+        desk.journal.claim(a_claim(object_id=f"file-{number}"))
+
+    await desk.recorder.flush()
+
+    assert sum(sizes) == 2 * BATCH_RECORDS + 10
+    assert max(sizes) <= BATCH_RECORDS

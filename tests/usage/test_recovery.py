@@ -9,7 +9,7 @@ from app.usage.recorder import BATCH_RECORDS
 from app.usage.recovery import Recovered, recover
 from app.usage.segments import Series
 from tests.fakes.record_stores import Killed, MemoryRecordStore
-from tests.usage.notes import Warnings, a_progress, a_record, an_intent
+from tests.usage.notes import Warnings, a_claim, a_progress, a_record, an_intent
 
 
 def a_journal(folder, name="1", **options) -> Journal:
@@ -143,3 +143,36 @@ async def test_a_progress_of_nobody_is_left_out(tmp_path):
     assert Recovered(series=1) == await recover(tmp_path, store, warn=Warnings())
 
     assert {} == store.kept
+
+
+async def test_whose_objects_are_is_taken_over(tmp_path):
+    """S16: they were made, their replies went out, and the process died before it shipped."""
+    store, journal = MemoryRecordStore(), a_journal(tmp_path, segment_bytes=400)
+    story = [a_claim(f"e{number}", object_id=f"file-{number}") for number in range(9)]
+    story.append(a_claim("e9", object_id="file-3", is_gone=True))
+    for claim in story:
+        journal.intend(an_intent(claim.id))
+        journal.claim(claim)
+    journal.close()
+
+    found = await recover(tmp_path, store, warn=Warnings())
+
+    assert story == store.claims
+    assert found.unreadable == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fault", ["refuse", "lose_reply"])
+async def test_a_start_that_cannot_take_claims_over_leaves_them_to_the_next(tmp_path, fault):
+    store, journal = MemoryRecordStore(), a_journal(tmp_path)
+    journal.claim(a_claim())
+    journal.close()
+    store.faults = [fault]
+
+    with pytest.raises(LedgerUnavailable):
+        await recover(tmp_path, store, warn=Warnings())
+    assert list(tmp_path.iterdir()) != []
+    await recover(tmp_path, store, warn=Warnings())
+
+    assert {a_claim()} == set(store.claims)
+    assert list(tmp_path.iterdir()) == []

@@ -232,3 +232,15 @@ async def test_an_upload_of_64_mb_is_never_in_memory(length):
     assert max(sizes) - sizes[0] < 4 * 1024 * 1024
     await pool.aclose()
     server.close()
+
+
+@pytest.mark.parametrize("size", [1, 16 * 1024 - 1, 16 * 1024, 300_000])
+async def test_a_chunk_is_framed_alike_whatever_its_size(size):
+    connection, transport, response = begun()
+    task = delivering(connection, response, Upload(Pieces(LARGE[:size]).iterate()))
+    await turns()
+    connection.data_received(ANSWER)
+    await task
+
+    chunk = b"%x\r\n%b\r\n" % (size, LARGE[:size])
+    assert OPENING + chunk + b"0\r\n\r\n" == b"".join(transport.written)

@@ -1,0 +1,58 @@
+"""
+Whose objects are, in memory alone: for a gateway that keeps nothing (`storage.url: null`), and for tests.
+
+Law: the first who claims a name that is free keeps it until it is released, as `app.storage.object_store` has it.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import chain
+
+from app.domain.stored_objects import Claim, ObjectKind
+
+MOST_OBJECTS = 100_000  # some 50 MB
+
+
+class MemoryObjects:
+    """So many ids and no more: the one asked for longest ago is forgotten first, and is nobody's then."""
+
+    def __init__(self, most: int = MOST_OBJECTS) -> None:
+        self._most = most
+        self._claims: OrderedDict[tuple[ObjectKind, str], dict[str, Claim]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._claims)
+
+    def note(self, claim: Claim) -> None:
+        """*claim* counts from now on, if its object is nobody's; or the object is free, if *claim* may release it."""
+        place = claim.kind, claim.object_id
+        at_upstreams = self._claims.setdefault(place, {})
+        held = at_upstreams.get(claim.upstream)
+        if not claim.is_gone:
+            at_upstreams.setdefault(claim.upstream, claim)
+        elif held is not None and claim.releases(held):
+            del at_upstreams[claim.upstream]
+        if not at_upstreams:
+            del self._claims[place]
+        elif len(self._claims) > self._most:
+            self._claims.popitem(last=False)
+
+    async def find(self, kind: ObjectKind, ids: Sequence[str]) -> list[Claim]:
+        """Whose the objects of *ids* are, at whatever upstream; no row for one that is nobody's."""
+        found: list[Claim] = []
+        for object_id in ids:
+            place = kind, object_id
+            if place in self._claims:
+                self._claims.move_to_end(place)
+                found += self._claims[place].values()
+        return found
+
+    async def models(self) -> list[Claim]:
+        """Whose every fine-tuned model is."""
+        every = chain.from_iterable(one.values() for one in self._claims.values())
+        return [claim for claim in every if claim.kind == "model"]
+
+    async def models_mark(self) -> tuple[int, int]:
+        """Another one when `models` says something else."""
+        found = await self.models()
+        return len(found), sum(claim.at_ms for claim in found)

@@ -4,14 +4,14 @@ What a deployment costs, exactly: integers of pico-dollars, since a token may co
 The only rounding is at the end of one exchange, half up to the nano-dollar.
 """
 
-from typing import NamedTuple
+import msgspec
 
 from app.domain.usage import Usage
 
 _PICO_IN_NANO = 1000
 
 
-class Price(NamedTuple):
+class Price(msgspec.Struct, frozen=True, gc=False):
     """Each in pico-dollars: per token, request, second of audio, character. *cached_input* None: as input."""
 
     input: int = 0
@@ -31,4 +31,9 @@ class Price(NamedTuple):
             + cached * cached_price
             + usage.output_tokens * self.output
         )
+        return (pico + _PICO_IN_NANO // 2) // _PICO_IN_NANO
+
+    def input_nano(self, tokens: int) -> int:
+        """The same for one that used *tokens* of input, and nothing else yet."""
+        pico = self.request + tokens * self.input
         return (pico + _PICO_IN_NANO // 2) // _PICO_IN_NANO

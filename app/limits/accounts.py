@@ -92,18 +92,17 @@ class Account:
     def objections(self, scope: Scope, ask: Ask, now_ns: int) -> tuple[Refusal, ...]:
         """The limits of *scope* that *ask* would exceed. A limit of which it asks nothing cannot refuse it."""
         limits = self.limits
-        requests, tokens, _, slots = ask
         found: tuple[Refusal, ...] = ()
         if (bucket := self.requests) is not None:
-            level = bucket.leak(now_ns) + requests * MINUTE_NS
-            if level > bucket.full and requests:
-                found += (_too_fast(scope, "rpm", bucket, requests),)
+            level = bucket.leak(now_ns) + ask.requests * MINUTE_NS
+            if level > bucket.full and ask.requests:
+                found += (_too_fast(scope, "rpm", bucket, ask.requests),)
         if (bucket := self.tokens) is not None:
-            level = bucket.leak(now_ns) + tokens * MINUTE_NS
-            if level > bucket.full and tokens:
-                found += (_too_fast(scope, "tpm", bucket, tokens),)
-        if (most := limits.concurrency) is not None and self.in_flight + slots > most:
-            found += _too_many(scope, most, self.in_flight, slots)
+            level = bucket.leak(now_ns) + ask.tokens * MINUTE_NS
+            if level > bucket.full and ask.tokens:
+                found += (_too_fast(scope, "tpm", bucket, ask.tokens),)
+        if (most := limits.concurrency) is not None and self.in_flight + ask.slots > most:
+            found += _too_many(scope, most, self.in_flight, ask.slots)
         if limits.budget_nano is not None or limits.budget_tokens is not None:
             found += self._over_budget(scope, ask)
         return found
@@ -126,14 +125,13 @@ class Account:
 
     def take(self, ask: Ask) -> None:
         """What `objections` found nothing against, just now."""
-        requests, tokens, cost_nano, slots = ask
         if (bucket := self.requests) is not None:
-            bucket.level += requests * MINUTE_NS
+            bucket.level += ask.requests * MINUTE_NS
         if (bucket := self.tokens) is not None:
-            bucket.level += tokens * MINUTE_NS
-        self.in_flight += slots
-        self.cost.held += cost_nano
-        self.volume.held += tokens
+            bucket.level += ask.tokens * MINUTE_NS
+        self.in_flight += ask.slots
+        self.cost.held += ask.cost_nano
+        self.volume.held += ask.tokens
 
     def settle(self, claim: Claim, spent: Spent, now_ns: int) -> None:
         """*claim* is over and came to *spent*."""
@@ -163,11 +161,10 @@ class Account:
     def _charge(self, then: PeriodStarts, ask: Ask, spent: Spent) -> None:
         now, cost, volume = self.starts, self.cost, self.volume
         if then is now or then == now:
-            _, tokens, cost_nano = spent
-            cost.spent += cost_nano
-            cost.held += cost_nano - ask.cost_nano
-            volume.spent += tokens
-            volume.held += tokens - ask.tokens
+            cost.spent += spent.cost_nano
+            cost.held += spent.cost_nano - ask.cost_nano
+            volume.spent += spent.tokens
+            volume.held += spent.tokens - ask.tokens
         else:
             which = self._which(then)
             cost.settle_elsewhere(ask.cost_nano, spent.cost_nano, which)

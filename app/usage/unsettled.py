@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import NamedTuple
 
+from msgspec.structs import asdict
+
 from app.domain.ledger import Intent, Progress, UsageRecord
 from app.domain.outcome import Outcome
 from app.usage.journal_lines import CUT, INTENT, PROGRESS, SETTLEMENT, LineReader, id_in
@@ -144,7 +146,7 @@ def interrupted_record(intent: Intent, progress: Progress | None) -> UsageRecord
             priced=intent.priced,
         )
     return UsageRecord(
-        **progress._asdict(),
+        **asdict(progress),
         at_ms=intent.at_ms,
         key_id=intent.key_id,
         team_id=intent.team_id,

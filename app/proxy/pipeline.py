@@ -36,7 +36,7 @@ from app.proxy.call import Call
 from app.proxy.client_connection import ClientConnection
 from app.proxy.in_flight import InFlight, stopped
 from app.proxy.models import ModelDesk
-from app.proxy.off_loop import off_loop
+from app.proxy.off_loop import LARGE_BYTES, off_loop
 from app.proxy.relay import ChatRelay
 from app.proxy.reply import Reply
 from app.proxy.self_service import SelfService
@@ -112,7 +112,9 @@ class Pipeline:
         reply = Reply(client, exchange, self._now, self._steps.billing)
         self._steps.settlement.begin(exchange)
         try:
-            await self._line(client, target, exchange, reply)
+            call = self._call(client, target, exchange, reply)
+            await self._served.get(exchange.endpoint, self._unsupported)(call)
+            exchange.outcome = Outcome.COMPLETE
         except GatewayError as error:
             await self._show_limits(exchange, error)
             self._fail(client, exchange, reply, error)
@@ -123,6 +125,7 @@ class Pipeline:
             self._log.exception("internal error", request_id=exchange.request_id)
             self._fail(client, exchange, reply, InternalError())
         finally:
+            self._steps.in_flight.leave(client)
             self._steps.settlement.settle(exchange)
 
     def _exchange(self, client: ClientConnection, request_id: str, target: Target) -> Exchange:
@@ -161,22 +164,19 @@ class Pipeline:
             return
         reply.failure(error)
 
-    async def _line(
+    def _call(
         self, client: ClientConnection, target: Target, exchange: Exchange, reply: Reply
-    ) -> None:
-        serve = self._served.get(exchange.endpoint, self._unsupported)
+    ) -> Call:
+        """Who calls, and for what. Raises what stands before any endpoint: path, drain, key."""
         if target.provider is not None or exchange.endpoint == _UNKNOWN:
             self._check_path(client, target, exchange)
         steps = self._steps
         steps.in_flight.enter(client)
-        try:
-            principal = steps.keys.authenticate(client.headers, client.address)
-            exchange.caller = principal
-            pin = target.pin or client.named.get(_PIN_HEADER, b"").decode("latin-1") or None
-            await serve(Call(client, target, pin, principal, exchange, reply))
-            exchange.outcome = Outcome.COMPLETE
-        finally:
-            steps.in_flight.leave(client)
+        exchange.caller = principal = steps.keys.authenticate(client.headers, client.address)
+        pin = target.pin
+        if pin is None and _PIN_HEADER in client.named:
+            pin = client.named[_PIN_HEADER].decode("latin-1") or None
+        return Call(client, target, pin, principal, exchange, reply)
 
     async def _show_limits(self, exchange: Exchange, error: GatewayError) -> None:
         """A refusal, too, says where its key's limits stand (contract C5); one by a limit does so itself."""
@@ -217,23 +217,28 @@ class Pipeline:
     async def _chat(self, call: Call) -> None:
         if call.target.provider is not None:
             self._check_provider(call.target)
-        body = await call.client.read_body()
-        chat = await off_loop(len(body), read_chat_request, body)
-        call.exchange.model_requested, call.exchange.stream = chat.model, chat.stream
-        steps = self._steps
-        route = await steps.finder.find(chat.model, operation=call.operation, pin=call.pin)
+        steps, exchange, principal = self._steps, call.exchange, call.principal
+        body = call.client.whole_body()
+        if body is None:
+            body = await call.client.read_body()
+        if len(body) <= LARGE_BYTES:
+            chat = read_chat_request(body)
+        else:
+            chat = await off_loop(len(body), read_chat_request, body)
+        exchange.model_requested, exchange.stream = chat.model, chat.stream
+        route = steps.finder.known(chat.model, exchange.endpoint, call.pin)
+        if route is None:
+            route = await steps.finder.find(chat.model, operation=call.operation, pin=call.pin)
         if not self._may_use(call, route):
             raise unknown_model(chat.model)  # one answer for unknown and forbidden (contract F14)
-        call.exchange.provider = call.target.provider or ""
-        await steps.billing.admit_chat(call.principal, chat, route, call.exchange)
+        provider = call.target.provider
+        exchange.provider = provider or ""
+        await steps.billing.admit_chat(principal, chat, route, exchange)
         options = ChatOptions(
-            call.client.headers,
-            call.exchange.request_id,
-            call.target.provider,
-            max_tokens=call.principal.max_tokens,
+            call.client.headers, exchange.request_id, provider, True, principal.max_tokens
         )
-        answer = await steps.attempts.chat(route, chat, options, call.exchange)
-        await steps.relay.relay(answer, chat, call.exchange, call.reply)
+        answer = await steps.attempts.chat(route, chat, options, exchange)
+        await steps.relay.relay(answer, chat, exchange, call.reply)
 
     def _may_use(self, call: Call, route: Route) -> bool:
         """A path that names a provider leads where its model's name alone may not (reliability S15): then the key must

@@ -93,10 +93,16 @@ class Reply:
         that leaves before that is gone, not served."""
         self._start(status, _JSON, self.relayed, len(body))
         if self.client.method == "HEAD":
-            await self._end(b"", 0)
-            return
-        self._note(len(body))
-        await self._end(body, len(body) - _TAIL_BYTES)
+            body = b""
+        else:
+            self._note(len(body))
+        if len(body) > _SMALL_BYTES or self.client.is_full:
+            body = await self._hand_over(body, len(body) - _TAIL_BYTES)
+        booked = self._books.book(self._exchange)
+        if booked is not None:
+            self._tail = body
+            await booked
+        self.client.finish(body)
 
     def events(self, frames: bytes) -> None:
         """Whole events of a stream, in one write (contract H11); the first ones bring the head along."""
@@ -125,7 +131,14 @@ class Reply:
             if not self.client.head_sent:
                 self._start(200, _SSE, self.relayed, None)
             self._note(len(frames))
-        await self._end(frames, frames.rfind(b"\n\n", 0, -2) + 2)  # all but the last event (H11)
+        if len(frames) > _SMALL_BYTES or self.client.is_full:
+            last_event_at = frames.rfind(b"\n\n", 0, -2) + 2  # H11
+            frames = await self._hand_over(frames, last_event_at)
+        booked = self._books.book(self._exchange)
+        if booked is not None:
+            self._tail = frames
+            await booked
+        self.client.finish(frames)
 
     def failure(self, error: GatewayError) -> None:
         """*error* as the whole reply, or as the stream's last event: then without `[DONE]` (law 7, contract J1)."""
@@ -144,23 +157,18 @@ class Reply:
         self._books.book(self._exchange)
         self.client.finish(b"" if self.client.method == "HEAD" else body)
 
-    async def _end(self, last: bytes, tail_at: int) -> None:
-        """The reply ends with *last*, once the client has taken most of what came before and the exchange is booked.
-        Where that takes a while, what stands before *tail_at* goes ahead."""
-        if len(last) > _SMALL_BYTES or self.client.is_full:
-            tail_at = max(tail_at, 0)
-            self.client.write(last[:tail_at])
-            last = self._tail = last[tail_at:]
-            if self.client.is_full:
-                self._books.progress(self._exchange)  # all of it is known, and this may take long
-                taken = asyncio.Event()
-                self.client.when_room(taken.set)
-                await taken.wait()
-        booked = self._books.book(self._exchange)
-        if booked is not None:
-            self._tail = last
-            await booked
-        self.client.finish(last)
+    async def _hand_over(self, last: bytes, tail_at: int) -> bytes:
+        """What is left of *last*, with which a reply ends that takes a while: all before *tail_at* has gone ahead, and
+        the client has taken most of that."""
+        tail_at = max(tail_at, 0)
+        self.client.write(last[:tail_at])
+        tail = self._tail = last[tail_at:]
+        if self.client.is_full:
+            self._books.progress(self._exchange)  # all of it is known, and this may take long
+            taken = asyncio.Event()
+            self.client.when_room(taken.set)
+            await taken.wait()
+        return tail
 
     def _start(
         self,

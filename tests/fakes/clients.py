@@ -33,6 +33,9 @@ class FakeClient:
         self._body = body
         self._when_room: Callable[[], None] | None = None
 
+    def whole_body(self) -> bytes | None:
+        return None  # so that it is read
+
     async def read_body(self) -> bytes:
         return self._body
 

@@ -9,7 +9,7 @@ timers (R1 to R3).
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import uvicorn
@@ -38,6 +38,8 @@ MOST_HELD_BYTES: Final = 64 * 1024  # of requests beyond those
 HIGH_WATER_BYTES: Final = 64 * 1024
 LOW_WATER_BYTES: Final = 16 * 1024
 _NEVER = float("inf")
+
+Direct = Callable[[ClientRequest], Awaitable[None] | None]  # None: it wants ASGI
 _HEAD_END = b"\r\n\r\n"
 
 
@@ -47,6 +49,7 @@ class HttpConnection(asyncio.Protocol):
     __slots__ = (
         "_app",
         "_current",
+        "_direct",
         "_held",
         "_held_at",
         "_is_head_timed",
@@ -82,6 +85,8 @@ class HttpConnection(asyncio.Protocol):
         surroundings: Surroundings,
     ) -> None:
         self._app = config.loaded_app
+        # An application may answer without ASGI's scope and messages, which most requests have no use for.
+        self._direct: Direct | None = getattr(self._app, "answer", None)
         self._loop = _loop or asyncio.get_running_loop()
         self._state = app_state
         self.surroundings = surroundings
@@ -310,9 +315,12 @@ class HttpConnection(asyncio.Protocol):
 
     async def _serve(self, request: ClientRequest) -> None:
         """The one task of *request*, cancelled when its client leaves."""
-        side = AsgiSide(request, self._peers, self._state)
         try:
-            await self._app(side.scope, side.receive, side.send)
+            answer = None if self._direct is None else self._direct(request)
+            if answer is None:
+                side = AsgiSide(request, self._peers, self._state)
+                answer = self._app(side.scope, side.receive, side.send)
+            await answer
         except asyncio.CancelledError:
             if not request.is_gone:  # the server does not wait any longer
                 self.cut()

@@ -135,11 +135,12 @@ class Account:
         ask = claim.ask
         self.in_flight -= ask.slots
         if claim.starts is self.starts:  # as nearly always; see `_charge`
-            cost, volume = self.cost, self.volume
-            cost.spent += spent.cost_nano
-            cost.held += spent.cost_nano - ask.cost_nano
-            volume.spent += spent.tokens
-            volume.held += spent.tokens - ask.tokens
+            cost_nano, tally = spent.cost_nano, self.cost
+            tally.spent += cost_nano
+            tally.held += cost_nano - ask.cost_nano
+            tokens, tally = spent.tokens, self.volume
+            tally.spent += tokens
+            tally.held += tokens - ask.tokens
         else:
             self._charge(claim.starts, ask, spent)
         if (bucket := self.requests) is not None and spent.requests != ask.requests:

@@ -29,7 +29,7 @@ from app.limits.standings import standings
 _NS = 1_000_000_000
 
 
-class Reservation(msgspec.Struct, eq=False):
+class Reservation(msgspec.Struct, eq=False, gc=False):
     """What one admitted request holds until it is settled. *headers*: what the reply's `x-ratelimit-*` say, the limits
     as this request left them; None where there are none."""
 

@@ -39,8 +39,8 @@ class MemoryCounters:
             ):
                 account = self._current(scope, starts, now_ns)
             accounts.append(account)
-            if account.is_limited:
-                refusals += account.objections(scope, ask, now_ns)
+            if account.is_limited and (found := account.objections(scope, ask, now_ns)):
+                refusals += found
         if refusals:
             return _verdict(accounts, refusals)
         has_rates = False

@@ -15,7 +15,7 @@ _STATED = (b"x-stainless-read-timeout", b"x-stainless-timeout")  # the first one
 _STATED_NAMES = frozenset(_STATED)
 
 
-class Deadlines(msgspec.Struct, frozen=True):
+class Deadlines(msgspec.Struct, frozen=True, gc=False):
     """The deadlines of one exchange with *upstream*. *first_byte_at* and *total_at* are points in time."""
 
     upstream: str

@@ -59,9 +59,9 @@ class Unsettled:
         records: list[UsageRecord] = []
         begun, place = self._begun, _Place(segment, now)
         for line in lines:
-            kind, id = line[:1], id_in(line)
-            if line[-1:] == CUT:
+            if line.endswith(CUT):
                 continue
+            kind, id = line[:1], id_in(line)
             if kind == INTENT:
                 begun[id] = (line, place)
             elif kind == SETTLEMENT:
@@ -69,7 +69,9 @@ class Unsettled:
                 record = at_hand.popleft() if is_at_hand else self._record(line)
                 if record is not None:
                     records.append(record)
-                    self._forget(id)
+                    begun.pop(id, None)
+                    if self._progress:
+                        self._progress.pop(id, None)
                     if self._overdue and id in self._overdue:
                         self.settled_late += 1
             elif kind == PROGRESS:

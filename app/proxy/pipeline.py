@@ -49,6 +49,7 @@ from app.upstreams.upstream import Upstream
 
 _PIN_HEADER = b"x-mindgate-upstream"
 _LONGEST_CLIENT_ID = 127  # contract B13; both fit into one field of the log
+_CLIENT_IDS = frozenset((b"x-client-request-id", b"x-request-id"))
 _UNKNOWN = "unknown"  # the endpoint of a path or method that there is not
 
 
@@ -136,7 +137,7 @@ class Pipeline:
             client.method,
             capabilities.get(method, _UNKNOWN),
             self._now(),
-            _client_ids(client.named),
+            "" if _CLIENT_IDS.isdisjoint(client.named) else _client_ids(client.named),
         )
         exchange.at_ms = int(self._wall_seconds() * 1000)
         return exchange
@@ -229,9 +230,13 @@ class Pipeline:
         route = steps.finder.known(chat.model, exchange.endpoint, call.pin)
         if route is None:
             route = await steps.finder.find(chat.model, operation=call.operation, pin=call.pin)
-        if not self._may_use(call, route):
-            raise unknown_model(chat.model)  # one answer for unknown and forbidden (contract F14)
         provider = call.target.provider
+        if provider is None:
+            may_use = steps.permissions.may_use(principal, route)
+        else:
+            may_use = self._may_use(call, route, provider)
+        if not may_use:
+            raise unknown_model(chat.model)  # one answer for unknown and forbidden (contract F14)
         exchange.provider = provider or ""
         await steps.billing.admit_chat(principal, chat, route, exchange)
         options = ChatOptions(
@@ -240,12 +245,10 @@ class Pipeline:
         answer = await steps.attempts.chat(route, chat, options, exchange)
         await steps.relay.relay(answer, chat, exchange, call.reply)
 
-    def _may_use(self, call: Call, route: Route) -> bool:
+    def _may_use(self, call: Call, route: Route, provider: str) -> bool:
         """A path that names a provider leads where its model's name alone may not (reliability S15): then the key must
         name that provider too, unless it is the one that serves the name anyway."""
-        permissions, provider = self._steps.permissions, call.target.provider
-        if provider is None:
-            return permissions.may_use(call.principal, route)
+        permissions = self._steps.permissions
         usual = all(self._is_usual(one, provider) for one in route.deployments)
         if usual and permissions.may_use(call.principal, route):
             return True
@@ -290,8 +293,6 @@ class Pipeline:
 
 def _client_ids(named: Mapping[bytes, bytes]) -> str:
     own, request = named.get(b"x-client-request-id"), named.get(b"x-request-id")
-    if own is None and request is None:
-        return ""
     given = [one[:_LONGEST_CLIENT_ID].decode("latin-1") for one in (own, request) if one]
     return " ".join(given)
 

@@ -36,9 +36,9 @@ from tests.fakes.scripted_upstream import (
     whole,
 )
 
-CALLS_PER_CHAT = 185
-CALLS_PER_STREAM = 232
-CALLS_PER_EVENT = 15
+CALLS_PER_CHAT = 161
+CALLS_PER_STREAM = 207
+CALLS_PER_EVENT = 14
 
 ROOT = Path(__file__).parents[2]
 _APP = f"{ROOT / 'app'}/"

@@ -23,8 +23,9 @@ from app.usage.tail import PIECE_BYTES
 from tests.usage.notes import a_progress, a_record, an_intent
 
 LINES = [
-    line_of(kind, note)[0]
-    for kind, note in ((INTENT, an_intent()), (PROGRESS, a_progress()), (SETTLEMENT, a_record()))
+    line_of(INTENT, an_intent())[0],
+    line_of(PROGRESS, a_progress())[0],
+    line_of(SETTLEMENT, a_record())[0],
 ]
 TEXTS = st.text(max_size=40)
 
@@ -45,10 +46,8 @@ def test_what_is_written_is_read(model, trail, tokens, ttft):
     record = a_record(model=model, trail=trail, input_tokens=tokens, ttft_us=ttft)
     intent, progress = an_intent(model=model), a_progress(upstream_model=model)
 
-    text = version_line() + b"".join(
-        line_of(kind, note)[0]
-        for kind, note in ((INTENT, intent), (PROGRESS, progress), (SETTLEMENT, record))
-    )
+    lines = [line_of(INTENT, intent)[0], line_of(PROGRESS, progress)[0]]
+    text = b"".join((version_line(), *lines, line_of(SETTLEMENT, record)[0]))
 
     assert ([intent, progress, record], 0) == notes_in(text)
 

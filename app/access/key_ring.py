@@ -8,7 +8,9 @@ A database that is down takes nothing away: the keys stay as they were last read
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from hmac import compare_digest
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from app.access.file_keys import file_key_id
 from app.access.pepper import Peppers
@@ -29,7 +31,7 @@ class Warn(Protocol):
     def __call__(self, event: str, **fields: object) -> object: ...
 
 
-class Holder(NamedTuple):
+class Holder(msgspec.Struct, frozen=True):
     """Whose key it is. *digest*: of the whole key. *expires_at*: seconds since 1970; None never ends."""
 
     principal: Principal

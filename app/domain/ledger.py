@@ -6,14 +6,16 @@ All times are milliseconds of wall time since 1970 or microseconds of duration, 
 Nothing here is content.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal
+
+import msgspec
 
 from app.domain.routes import OTHER
 
 UsageSource = Literal["upstream", "estimated", ""]
 
 
-class Intent(NamedTuple):
+class Intent(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """An upstream is about to be asked. *input_tokens*, *output_tokens*: the estimate that was reserved; *cost_nano* is
     what the input alone would cost, as *priced* says whether it has a price, which is what an exchange is charged whose
     process dies before the first progress (J8).
@@ -38,7 +40,7 @@ class Intent(NamedTuple):
     priced: bool = False
 
 
-class Progress(NamedTuple):
+class Progress(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """How far the exchange *id* has come: what it would be charged if the gateway died now (J4)."""
 
     id: str
@@ -53,7 +55,7 @@ class Progress(NamedTuple):
     priced: bool
 
 
-class UsageRecord(NamedTuple):
+class UsageRecord(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One exchange that is over. *at_ms*: when its request came, which also decides the period it counts in (J10).
 
     *model*: the name the client sent; *upstream* and *upstream_model*: who answered, or was asked last. *usage_source*

@@ -7,6 +7,8 @@ Money is an integer of nano-dollars; None means that there is no such limit.
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import msgspec
+
 Period = Literal["day", "week", "month", "total"]
 ScopeKind = Literal["key", "team"]
 
@@ -42,7 +44,7 @@ class Scope:
     version: int = 0
 
 
-class Ask(NamedTuple):
+class Ask(msgspec.Struct, frozen=True, gc=False):
     """What one request wants before it is served: *tokens* and *cost_nano* are the most it should come to.
 
     *slots*: how much of the concurrency it takes. All of it nought only asks where the limits stand.
@@ -57,7 +59,7 @@ class Ask(NamedTuple):
 LOOK = Ask()
 
 
-class Spent(NamedTuple):
+class Spent(msgspec.Struct, frozen=True, gc=False):
     """What it came to. *requests* is nought when no upstream was asked: then nothing was consumed (law 4)."""
 
     requests: int
@@ -95,7 +97,7 @@ class Standing(NamedTuple):
     reset_at: float | None
 
 
-class RateHeaders(NamedTuple):
+class RateHeaders(msgspec.Struct, frozen=True, gc=False):
     """The `x-ratelimit-*` lines of a reply (contract C5), each with its line end; *requests* and *tokens* tell which
     of the upstream's own they replace."""
 

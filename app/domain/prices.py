@@ -4,7 +4,7 @@ What a deployment costs, exactly: integers of pico-dollars, since a token may co
 The only rounding is at the end of one exchange, half up to the nano-dollar.
 """
 
-from typing import NamedTuple
+import msgspec
 
 from app.domain.usage import Usage
 
@@ -12,7 +12,7 @@ _PICO_IN_NANO = 1000
 _MS_IN_SECOND = 1000
 
 
-class Price(NamedTuple):
+class Price(msgspec.Struct, frozen=True, gc=False):
     """Each in pico-dollars: per token, request, second of audio, character. *cached_input* None: as input."""
 
     input: int = 0

@@ -1,14 +1,13 @@
 """A model name and the deployments that serve it."""
 
-from dataclasses import dataclass
+import msgspec
 
 OTHER = (
     "other"  # the metric label of every name that nobody configured or discovered (reliability S22)
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """One model at one upstream: the unit of selection (architecture 4).
 
     *model* is the name at the upstream, *label* the same for metrics, or `other`.
@@ -19,8 +18,7 @@ class Deployment:
     label: str = OTHER
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True, cache_hash=True):
     """Who serves a request, in the order to be tried; never empty.
 
     *is_named*: *name* is a route or alias of the configuration, so a key that may use the name may use its targets.

@@ -6,6 +6,8 @@ The upstream account is shared, so the gateway remembers who made what (reliabil
 
 from typing import Literal, NamedTuple, Self
 
+import msgspec
+
 ObjectKind = Literal["file", "job", "dataset", "completion", "model", "thread"]
 
 LONGEST_OBJECT_ID = 512  # characters
@@ -19,7 +21,7 @@ class ObjectName(NamedTuple):
     id: str
 
 
-class Claim(NamedTuple):
+class Claim(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """An object and whose it is: *team_id*'s, or where that is "" *key_id*'s, or where both are "" nobody's that has a
     key. *at_ms*: when it was made.
 

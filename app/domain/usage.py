@@ -1,9 +1,9 @@
 """Tokens of one answer, as the upstream counted them."""
 
-from typing import NamedTuple
+import msgspec
 
 
-class Usage(NamedTuple):
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Input and output tokens; *cached_input_tokens* are part of the input."""
 
     input_tokens: int

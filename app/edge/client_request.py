@@ -116,6 +116,18 @@ class ClientRequest:
         """See `ClientConnection.is_full`."""
         return self._wire.is_full
 
+    def whole_body(self) -> bytes | None:
+        """See `ClientConnection.whole_body`."""
+        if (
+            not self.is_whole
+            or self.size > self.max_body_bytes
+            or self._failure is not None
+            or self.is_gone
+            or b"content-encoding" in self.named
+        ):
+            return None
+        return self._taken()
+
     async def read_body(self) -> bytes:
         """See `ClientConnection.read_body`. Raises the 408 of contract F32, and InvalidRequest for broken framing, too.
 
@@ -329,7 +341,7 @@ class ClientRequest:
 
     def _taken(self) -> bytes:
         body, gathered = self._body, self._gathered
-        self._forget_body()
+        self._body, self._gathered = b"", None
         return body if gathered is None else gathered.getvalue()
 
     def _forget_body(self) -> None:

@@ -43,8 +43,12 @@ class DataPlane:
         self._new_request_id = new_request_id
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """One request, from its head to the last byte of its reply. What is awaited is the pipeline's coroutine."""
+        """The same as `answer`, for who comes by way of ASGI."""
         client: ClientRequest = scope["extensions"][CLIENT]
+        return self.answer(client)
+
+    def answer(self, client: ClientRequest) -> Awaitable[None]:
+        """One request, from its head to the last byte of its reply. What is awaited is the pipeline's coroutine."""
         client.max_body_bytes = self._max_body_bytes
         serve = self._serve_page if self._cors_origins else self._pipeline.serve
         return serve(client, self._new_request_id())

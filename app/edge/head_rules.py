@@ -8,10 +8,10 @@ A13, F34; reliability R1.
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 from urllib.parse import unquote
 
 import httptools
+import msgspec
 
 from app.domain.errors import (
     ClientError,
@@ -34,7 +34,7 @@ _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]+)(:[0-9]*
 _NO_HTTP = "The request is not valid HTTP/1.1"
 
 
-class Target(NamedTuple):
+class Target(msgspec.Struct, frozen=True, gc=False):
     """What is asked for. *path* and *query*: as they came; *plain_path*: percent-decoded.
 
     *authority*: of an absolute target; b"" when it had none.

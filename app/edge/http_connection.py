@@ -9,14 +9,15 @@ timers (R1 to R3).
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import uvicorn
 from typing_extensions import override
 from uvicorn.server import ServerState
 
 from app.domain.errors import ClientError
+from app.edge import patience
 from app.edge.asgi_side import AsgiSide
 from app.edge.client_request import ClientRequest
 from app.edge.head_rules import request_timed_out
@@ -30,17 +31,9 @@ from app.edge.wire_side import Answered
 from app.wire.outbox import Outgoing
 from app.wire.web_socket import WebSocket
 
-HEADER_SECONDS: Final = 10.0  # R1: for a whole head, from its first byte
-IDLE_SECONDS: Final = 75.0  # R1: between two requests
-BODY_IDLE_SECONDS: Final = 30.0  # R2: between two pieces of a body
-WRITE_STALL_SECONDS: Final = 30.0  # R3: from high water to low
-LINGER_SECONDS: Final = 2.0  # for a client to read a reply while it still sends
-MOST_AHEAD: Final = 8
-MOST_HELD_BYTES: Final = 64 * 1024  # of requests beyond those
-PING_SECONDS: Final = 25.0  # between two of a websocket
-HIGH_WATER_BYTES: Final = 64 * 1024
-LOW_WATER_BYTES: Final = 16 * 1024
 _NEVER = float("inf")
+
+Direct = Callable[[ClientRequest], Awaitable[None] | None]  # None: it wants ASGI
 
 
 class HttpConnection(asyncio.Protocol):
@@ -50,6 +43,7 @@ class HttpConnection(asyncio.Protocol):
         "_ahead",
         "_app",
         "_current",
+        "_direct",
         "_is_head_timed",
         "_is_over",
         "_is_paused",
@@ -84,6 +78,8 @@ class HttpConnection(asyncio.Protocol):
         surroundings: Surroundings,
     ) -> None:
         self._app = config.loaded_app
+        # An application may answer without ASGI's scope and messages, which most requests have no use for.
+        self._direct: Direct | None = getattr(self._app, "answer", None)
         self._loop = _loop or asyncio.get_running_loop()
         self._state = app_state
         self.surroundings = surroundings
@@ -110,14 +106,14 @@ class HttpConnection(asyncio.Protocol):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: asyncio.Transport = transport  # type: ignore[assignment] # a TCP one
-        self.transport.set_write_buffer_limits(HIGH_WATER_BYTES, LOW_WATER_BYTES)
+        self.transport.set_write_buffer_limits(patience.HIGH_WATER_BYTES, patience.LOW_WATER_BYTES)
         self.out = Outgoing(self.transport, self.surroundings.outbox)
         bound_kernel(transport)
         self._peers = (transport.get_extra_info("peername"), transport.get_extra_info("sockname"))
         peer = self._peers[0]
         self.address = peer[0] if isinstance(peer, tuple) else ""
         self.connections.add(self)
-        self.due_at = self.surroundings.now() + HEADER_SECONDS
+        self.due_at = self.surroundings.now() + patience.HEADER_SECONDS
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -129,7 +125,7 @@ class HttpConnection(asyncio.Protocol):
         elif (
             self._ahead.held
             or self._reader.offer is not None
-            or data.count(HEAD_END) + len(self._queue) > MOST_AHEAD
+            or data.count(HEAD_END) + len(self._queue) > patience.MOST_AHEAD
         ):
             self._ahead.add(data)  # a read full of small requests: one by one, as there is room
             self._feed_ahead()
@@ -156,7 +152,7 @@ class HttpConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self.is_full = True
         self._unsent_bytes = self.transport.get_write_buffer_size()
-        self.write_due_at = self.surroundings.now() + WRITE_STALL_SECONDS
+        self.write_due_at = self.surroundings.now() + patience.WRITE_STALL_SECONDS
 
     @override
     def resume_writing(self) -> None:
@@ -177,7 +173,7 @@ class HttpConnection(asyncio.Protocol):
     def expire(self, now: float) -> None:
         """A deadline has passed: the client is told so or cut, or the deadline is set anew."""
         if self._socket is not None:
-            self.due_at = now + PING_SECONDS
+            self.due_at = now + patience.PING_SECONDS
             self._socket.keep_alive()
             return
         if self.write_due_at <= now:
@@ -211,7 +207,7 @@ class HttpConnection(asyncio.Protocol):
         """
         unread = None if self._is_over else self._reader.request
         is_flooded = unread is not None and unread.is_flooded
-        is_ahead = is_flooded or len(self._ahead) > MOST_HELD_BYTES
+        is_ahead = is_flooded or len(self._ahead) > patience.MOST_HELD_BYTES
         if is_ahead == self._is_paused or self.transport.is_closing():
             return
         self._is_paused = is_ahead
@@ -222,7 +218,7 @@ class HttpConnection(asyncio.Protocol):
 
     def await_body(self) -> None:
         """See `Wire.await_body`."""
-        self.due_at = self.surroundings.now() + BODY_IDLE_SECONDS
+        self.due_at = self.surroundings.now() + patience.BODY_IDLE_SECONDS
         self.mind_reading()
 
     def finished(self, request: Answered) -> None:
@@ -239,7 +235,7 @@ class HttpConnection(asyncio.Protocol):
             self._say_refusal(self._refusal)
         else:
             self._is_head_timed = not self._reader.is_between
-            seconds = HEADER_SECONDS if self._is_head_timed else IDLE_SECONDS
+            seconds = patience.HEADER_SECONDS if self._is_head_timed else patience.IDLE_SECONDS
             self.due_at = self.surroundings.now() + seconds
             if self._ahead.held:
                 self._feed_ahead()
@@ -268,7 +264,7 @@ class HttpConnection(asyncio.Protocol):
         if not is_gone:
             self._reader.close()
             self._socket.data_received(self._ahead.rest())
-        self.due_at, self.write_due_at = self.surroundings.now() + PING_SECONDS, _NEVER
+        self.due_at, self.write_due_at = self.surroundings.now() + patience.PING_SECONDS, _NEVER
         return self._socket
 
     # --- reading -------------------------------------------------------------------------------------------------
@@ -292,12 +288,12 @@ class HttpConnection(asyncio.Protocol):
             self.await_body()
         elif self._current is None and not self._is_head_timed:
             self._is_head_timed = True  # bytes never extend it
-            self.due_at = self.surroundings.now() + HEADER_SECONDS
+            self.due_at = self.surroundings.now() + patience.HEADER_SECONDS
 
     def _feed_ahead(self) -> None:
         ahead, reader = self._ahead, self._reader
         while ahead.held and reader.offer is None and not self._is_over:
-            if len(self._queue) >= MOST_AHEAD:
+            if len(self._queue) >= patience.MOST_AHEAD:
                 break
             self._feed(ahead.piece())
         self.mind_reading()
@@ -333,9 +329,12 @@ class HttpConnection(asyncio.Protocol):
 
     async def _serve(self, request: ClientRequest) -> None:
         """The one task of *request*, cancelled when its client leaves."""
-        side = AsgiSide(request, self._peers, self._state)
         try:
-            await self._app(side.scope, side.receive, side.send)
+            answer = None if self._direct is None else self._direct(request)
+            if answer is None:
+                side = AsgiSide(request, self._peers, self._state)
+                answer = self._app(side.scope, side.receive, side.send)
+            await answer
         except asyncio.CancelledError:
             if not request.is_gone and self._socket is None:  # the server does not wait any longer
                 self.cut()
@@ -378,7 +377,7 @@ class HttpConnection(asyncio.Protocol):
         if is_read or self.is_stopping or not self.transport.can_write_eof():
             self._close()
             return
-        self.due_at = self.surroundings.now() + LINGER_SECONDS
+        self.due_at = self.surroundings.now() + patience.LINGER_SECONDS
         self.mind_reading()
         self.out.flush()
         self.transport.write_eof()
@@ -386,15 +385,15 @@ class HttpConnection(asyncio.Protocol):
     def _close(self) -> None:
         """What was written may still leave, for a while."""
         self._is_over = True
-        self.due_at = self.surroundings.now() + WRITE_STALL_SECONDS
+        self.due_at = self.surroundings.now() + patience.WRITE_STALL_SECONDS
         self.out.flush()
         self.transport.close()
 
     def _expire_write(self, now: float) -> None:
         """From high water to low within the time, or as much of a large answer; else the client is cut (R3)."""
         unsent = self.transport.get_write_buffer_size()
-        if unsent > self._unsent_bytes - (HIGH_WATER_BYTES - LOW_WATER_BYTES):
+        if unsent > self._unsent_bytes - (patience.HIGH_WATER_BYTES - patience.LOW_WATER_BYTES):
             self.cut()
         else:
             self._unsent_bytes = unsent
-            self.write_due_at = now + WRITE_STALL_SECONDS
+            self.write_due_at = now + patience.WRITE_STALL_SECONDS

@@ -29,6 +29,8 @@ class IdSource:
         self._random_bytes = random_bytes
         self._digits = ""
         self._at = 0
+        self._millisecond = -1
+        self._start = ""
 
     def __call__(self) -> str:
         at = self._at
@@ -36,7 +38,11 @@ class IdSource:
             self._digits = self._random_bytes(_BLOCK_BYTES).hex()
             at = 0
         self._at = end = at + _RANDOM_DIGITS
-        return f"req_{int(self._wall_seconds() * 1000):012x}{self._digits[at:end]}"
+        millisecond = int(self._wall_seconds() * 1000)
+        if millisecond != self._millisecond:
+            self._millisecond = millisecond
+            self._start = f"req_{millisecond:012x}"
+        return self._start + self._digits[at:end]
 
 
 def new_request_id() -> str:

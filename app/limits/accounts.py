@@ -92,63 +92,61 @@ class Account:
     def objections(self, scope: Scope, ask: Ask, now_ns: int) -> tuple[Refusal, ...]:
         """The limits of *scope* that *ask* would exceed. A limit of which it asks nothing cannot refuse it."""
         limits = self.limits
-        requests, tokens, _, slots = ask
         found: tuple[Refusal, ...] = ()
         if (bucket := self.requests) is not None:
-            level = bucket.leak(now_ns) + requests * MINUTE_NS
-            if level > bucket.full and requests:
-                found += (_too_fast(scope, "rpm", bucket, requests),)
+            level = bucket.leak(now_ns) + ask.requests * MINUTE_NS
+            if level > bucket.full and ask.requests:
+                found += (_too_fast(scope, "rpm", bucket, ask.requests),)
         if (bucket := self.tokens) is not None:
-            level = bucket.leak(now_ns) + tokens * MINUTE_NS
-            if level > bucket.full and tokens:
-                found += (_too_fast(scope, "tpm", bucket, tokens),)
-        if (most := limits.concurrency) is not None and self.in_flight + slots > most:
-            found += _too_many(scope, most, self.in_flight, slots)
-        if limits.budget_nano is not None or limits.budget_tokens is not None:
-            found += self._over_budget(scope, ask)
+            level = bucket.leak(now_ns) + ask.tokens * MINUTE_NS
+            if level > bucket.full and ask.tokens:
+                found += (_too_fast(scope, "tpm", bucket, ask.tokens),)
+        if (most := limits.concurrency) is not None and self.in_flight + ask.slots > most:
+            found += _too_many(scope, most, self.in_flight, ask.slots)
+        if (budget := limits.budget_nano) is not None and ask.cost_nano:
+            held = self.cost.held_in(limits.budget_period)
+            if held + ask.cost_nano > budget:
+                found += (self._spent_up(scope, "budget_usd", budget, held, ask.cost_nano),)
+        if (budget := limits.budget_tokens) is not None and ask.tokens:
+            held = self.volume.held_in(limits.budget_period)
+            if held + ask.tokens > budget:
+                found += (self._spent_up(scope, "budget_tokens", budget, held, ask.tokens),)
         return found
 
-    def _over_budget(self, scope: Scope, ask: Ask) -> tuple[Refusal, ...]:
-        limits = self.limits
-        if limits is not scope.limits:  # those of *scope* are out of date
-            scope = replace(scope, limits=limits)
-        period = limits.budget_period
-        found: tuple[Refusal, ...] = ()
-        if (budget := limits.budget_nano) is not None:
-            held = self.cost.held_in(period)
-            if held + ask.cost_nano > budget and ask.cost_nano:
-                found += (Refusal(scope, "budget_usd", budget, held, ask.cost_nano, None),)
-        if (budget := limits.budget_tokens) is not None:
-            held = self.volume.held_in(period)
-            if held + ask.tokens > budget and ask.tokens:
-                found += (Refusal(scope, "budget_tokens", budget, held, ask.tokens, None),)
-        return found
+    def _spent_up(
+        self, scope: Scope, limit: LimitName, budget: int, held: int, asked: int
+    ) -> Refusal:
+        if self.limits is not scope.limits:  # those of *scope* are out of date
+            scope = replace(scope, limits=self.limits)
+        return Refusal(scope, limit, budget, held, asked, None)
 
     def take(self, ask: Ask) -> None:
         """What `objections` found nothing against, just now."""
-        requests, tokens, cost_nano, slots = ask
         if (bucket := self.requests) is not None:
-            bucket.level += requests * MINUTE_NS
+            bucket.level += ask.requests * MINUTE_NS
         if (bucket := self.tokens) is not None:
-            bucket.level += tokens * MINUTE_NS
-        self.in_flight += slots
-        self.cost.held += cost_nano
-        self.volume.held += tokens
+            bucket.level += ask.tokens * MINUTE_NS
+        self.in_flight += ask.slots
+        self.cost.held += ask.cost_nano
+        self.volume.held += ask.tokens
 
     def settle(self, claim: Claim, spent: Spent, now_ns: int) -> None:
         """*claim* is over and came to *spent*."""
         ask = claim.ask
         self.in_flight -= ask.slots
         if claim.starts is self.starts:  # as nearly always; see `_charge`
-            cost, volume = self.cost, self.volume
-            cost.spent += spent.cost_nano
-            cost.held += spent.cost_nano - ask.cost_nano
-            volume.spent += spent.tokens
-            volume.held += spent.tokens - ask.tokens
+            cost_nano, tally = spent.cost_nano, self.cost
+            tally.spent += cost_nano
+            tally.held += cost_nano - ask.cost_nano
+            tokens, tally = spent.tokens, self.volume
+            tally.spent += tokens
+            tally.held += tokens - ask.tokens
         else:
             self._charge(claim.starts, ask, spent)
-        if self.has_rates:
-            self._correct_rates(claim, spent, now_ns)
+        if (bucket := self.requests) is not None and spent.requests != ask.requests:
+            bucket.correct(spent.requests - ask.requests, claim.now_ns, now_ns)
+        if (bucket := self.tokens) is not None and spent.tokens != ask.tokens:
+            bucket.correct(spent.tokens - ask.tokens, claim.now_ns, now_ns)
 
     def expire(self, claim: Claim) -> None:
         """The lease of *claim* ended: its slots and its reservation are free. What a minute's limit had of it leaks."""
@@ -158,28 +156,22 @@ class Account:
     def settle_expired(self, claim: Claim, spent: Spent, now_ns: int) -> None:
         """As `settle`, after `expire` (J6)."""
         self._charge(claim.starts, _NOTHING_ASKED, spent)
-        self._correct_rates(claim, spent, now_ns)
+        if self.requests is not None:
+            self.requests.correct(spent.requests - claim.ask.requests, claim.now_ns, now_ns)
+        if self.tokens is not None:
+            self.tokens.correct(spent.tokens - claim.ask.tokens, claim.now_ns, now_ns)
 
     def _charge(self, then: PeriodStarts, ask: Ask, spent: Spent) -> None:
         now, cost, volume = self.starts, self.cost, self.volume
         if then is now or then == now:
-            _, tokens, cost_nano = spent
-            cost.spent += cost_nano
-            cost.held += cost_nano - ask.cost_nano
-            volume.spent += tokens
-            volume.held += tokens - ask.tokens
+            cost.spent += spent.cost_nano
+            cost.held += spent.cost_nano - ask.cost_nano
+            volume.spent += spent.tokens
+            volume.held += spent.tokens - ask.tokens
         else:
             which = self._which(then)
             cost.settle_elsewhere(ask.cost_nano, spent.cost_nano, which)
             volume.settle_elsewhere(ask.tokens, spent.tokens, which)
-
-    def _correct_rates(self, claim: Claim, spent: Spent, now_ns: int) -> None:
-        difference = spent.requests - claim.ask.requests
-        if difference and self.requests is not None:
-            self.requests.correct(difference, claim.now_ns, now_ns)
-        difference = spent.tokens - claim.ask.tokens
-        if difference and self.tokens is not None:
-            self.tokens.correct(difference, claim.now_ns, now_ns)
 
     def holding(self, limits: Limits, now_ns: int) -> Holding:
         """Where all of it would stand against *limits*; those that hold go on to."""

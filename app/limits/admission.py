@@ -5,7 +5,7 @@ Law 4: a refused request consumes nothing. What is admitted is owed one `settle`
 cancellation can lose it (reliability J1, J5, J6).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -29,17 +29,13 @@ from app.limits.standings import standings
 _NS = 1_000_000_000
 
 
-class Reservation(msgspec.Struct, eq=False):
-    """What one admitted request holds until it is settled."""
+class Reservation(msgspec.Struct, eq=False, gc=False):
+    """What one admitted request holds until it is settled. *headers*: what the reply's `x-ratelimit-*` say, the limits
+    as this request left them; None where there are none."""
 
     claim: Claim
-    verdict: Verdict
+    headers: RateHeaders | None
     is_settled: bool = False
-
-    @property
-    def headers(self) -> RateHeaders | None:
-        """What the reply's `x-ratelimit-*` say: the limits as this request left them; None where there are none."""
-        return rate_headers(self.verdict)
 
 
 class Admission:
@@ -62,31 +58,32 @@ class Admission:
         self._calendar = Calendar(wall_seconds)
         self._lease_ns = int(lease_seconds * _NS)
 
-    async def admit(
+    def admit(
         self,
         principal: Principal,
         ask: Ask,
         model: str,
         lease_id: str,
         at_ms: int | None = None,
-    ) -> Reservation:
+    ) -> Reservation | Awaitable[Reservation]:
         """*ask* is reserved in all scopes of *principal*; the reservation is owed one `settle`.
 
         *model*: as the client wrote it, for the message. *lease_id*: unique for ever. *at_ms*: when the request came
         in, milliseconds since 1970, by which the ledger too counts it in its day; None: now. Of what *ask* has below
         nought it asks nothing. Raises RateLimited or QuotaExceeded, having consumed nothing (contract F36 to F40).
+        What is to be awaited raises them too: it is returned where counters are elsewhere.
         """
         if ask.tokens < 0 or ask.cost_nano < 0:
-            ask = Ask(*(max(0, amount) for amount in ask))
+            ask = Ask(ask.requests, max(0, ask.tokens), max(0, ask.cost_nano), ask.slots)
         now_ns = int(self._now() * _NS)
         starts = self._calendar.starts(at_ms)
         claim = Claim(lease_id, principal.scopes, ask, starts, now_ns, now_ns + self._lease_ns)
         verdict = self._counters.reserve(claim)
-        if not isinstance(verdict, Verdict):  # counters elsewhere
-            verdict = await verdict
+        if not isinstance(verdict, Verdict):
+            return _decided(claim, verdict, model)
         if verdict.refusals:
             raise refusal_error(verdict, model=model, starts=starts)
-        return Reservation(claim, verdict)
+        return Reservation(claim, rate_headers(verdict))
 
     def settle(self, reservation: Reservation, spent: Spent) -> None:
         """*reservation* is free and *spent* is counted, in the period of its admission; a second call changes nothing.
@@ -129,3 +126,10 @@ class Admission:
         *starts*: the periods it was summed over; None: those of now.
         """
         self._counters.load(spending, starts or self._calendar.starts())
+
+
+async def _decided(claim: Claim, decision: Awaitable[Verdict], model: str) -> Reservation:
+    verdict = await decision
+    if verdict.refusals:
+        raise refusal_error(verdict, model=model, starts=claim.starts)
+    return Reservation(claim, rate_headers(verdict))

@@ -17,7 +17,7 @@ LimitName = Literal["rpm", "tpm", "concurrency", "budget_usd", "budget_tokens"]
 MINUTE_NS = 60_000_000_000
 
 
-class Claim(msgspec.Struct, eq=False):
+class Claim(msgspec.Struct, eq=False, gc=False):
     """One request that wants to be served, by *now_ns* of a clock that never jumps.
 
     *starts*: the periods that it is counted in, and stays counted in (J10). *lease_ends_ns*: when what it took is free
@@ -32,7 +32,7 @@ class Claim(msgspec.Struct, eq=False):
     lease_ends_ns: int
 
 
-class Rate(msgspec.Struct):
+class Rate(msgspec.Struct, frozen=True, gc=False):
     """Where a limit per minute stands. *level*: what is used of it, in 60-billionths, so that a nanosecond frees
     exactly *allowed* of them."""
 
@@ -70,7 +70,7 @@ class Refusal(NamedTuple):
     wait_ns: int | None
 
 
-class Verdict(msgspec.Struct):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """Granted where there are no *refusals*. *requests*, *tokens*: the tighter of the scopes' limits a minute, as they
     stand after the claim; None where no scope has one."""
 

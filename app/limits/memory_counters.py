@@ -28,12 +28,19 @@ class MemoryCounters:
         if now_ns >= self._first_end_ns:
             self._expire(now_ns)
         accounts = []
+        starts = claim.starts
         refusals: tuple[Refusal, ...] = ()
         for scope in claim.scopes:
-            account = self._account(scope, claim.starts, now_ns)
+            account = self._accounts[scope.kind].get(scope.id)
+            if (
+                account is None
+                or account.limits is not scope.limits
+                or account.starts is not starts
+            ):
+                account = self._current(scope, starts, now_ns)
             accounts.append(account)
-            if account.is_limited:
-                refusals += account.objections(scope, ask, now_ns)
+            if account.is_limited and (found := account.objections(scope, ask, now_ns)):
+                refusals += found
         if refusals:
             return _verdict(accounts, refusals)
         has_rates = False
@@ -96,7 +103,8 @@ class MemoryCounters:
             account.turn(starts)
             account.load(spent)
 
-    def _account(self, scope: Scope, starts: PeriodStarts, now_ns: int) -> Account:
+    def _current(self, scope: Scope, starts: PeriodStarts, now_ns: int) -> Account:
+        """The account of *scope*, with its limits, in the periods of *starts*."""
         account = self._accounts[scope.kind].get(scope.id)
         if account is None:
             account = self._accounts[scope.kind][scope.id] = Account(starts)

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
 from app.api.control_plane import ControlPlaneParts, RequestIds, add_control_plane
+from app.edge.client_request import ClientRequest
 from app.edge.data_plane import DataPlane, is_data_plane
 
 _ON_EVERY_PORT = frozenset({"/", "/api/hello", "/healthz", "/readyz"})
@@ -36,6 +37,13 @@ class Application(FastAPI):
     data_plane: DataPlane
     control_plane: ASGIApp
     admin_port: int | None = None
+
+    def answer(self, client: ClientRequest) -> Awaitable[None] | None:
+        """What serves a request of the data plane; None for one that is to come by way of ASGI. The connection
+        asks for it."""
+        if self.admin_port is None and is_data_plane(client.target.plain_path):
+            return self.data_plane.answer(client)
+        return None
 
     @override
     def __call__(  # type: ignore[override] # awaitable all the same

@@ -88,7 +88,7 @@ _OBJECT_TYPE, _ASSISTANT_ROLE = msgspec.Raw(_OBJECT), msgspec.Raw(_ASSISTANT)
 _LATEST = 10**18  # a number beyond it is no time
 
 
-class Answer(msgspec.Struct):
+class Answer(msgspec.Struct, gc=False):
     """What the client gets, and what it cost; *usage* None where the upstream did not count."""
 
     body: bytes

@@ -81,7 +81,7 @@ class ScannedMembers:
         return next((member for member in self._found if member.name == name), None)
 
 
-class PlainMembers(msgspec.Struct):
+class PlainMembers(msgspec.Struct, gc=False):
     """Members of which each stands once, under an ASCII name without escapes; places are worked out when asked for.
 
     *text*: the object; *values*: each member's.

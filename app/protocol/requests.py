@@ -71,7 +71,7 @@ _OUTPUT_LIMITS = frozenset((_OLD_LIMIT, _NEW_LIMIT))
 _MAY_BE_OTHERWISE = frozenset(("input", "tools", "tool_choice"))
 
 
-class ChatRequest(msgspec.Struct):
+class ChatRequest(msgspec.Struct, gc=False):
     """One request for a chat completion.
 
     *include_usage*: the client asked for the extra usage chunk. *members*: the top level of *body*, in order.

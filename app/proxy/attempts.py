@@ -22,7 +22,7 @@ from app.protocol.requests import ChatRequest
 from app.proxy.billing import Billing
 from app.telemetry.metrics import Metrics
 from app.upstreams.bodies import read_whole
-from app.upstreams.chat_request import ChatOptions, PreparedChat, prepare_chat
+from app.upstreams.chat_request import ChatOptions, prepare_chat
 from app.upstreams.client import Sender, UpstreamRequest, UpstreamResponse
 from app.upstreams.deadlines import Deadlines, deadlines
 from app.upstreams.refusals import refusal
@@ -70,36 +70,27 @@ class Attempts:
     ) -> Answer:
         """The answer to *chat* of the first deployment of *route* that can be reached. Raises the typed refusal."""
         failure: GatewayError | None = None
-        for deployment in route.deployments:
+        for place, deployment in enumerate(route.deployments):
+            upstream = self._upstreams[deployment.upstream]
+            request = self._prepared(upstream, deployment, chat, options, exchange)
+            limits = deadlines(
+                upstream.name, upstream.timeouts, options.client_headers, exchange.received_at
+            )
             try:
-                return await self._ask(deployment, chat, options, exchange)
+                return await self.send(upstream, request, limits, exchange)
             except (UpstreamUnreachable, Overloaded) as error:
                 failure = error  # nothing was sent, so the next one may be asked (reliability R6)
+            except GatewayError as error:
+                url = request.head.url
+                is_new = chat.stream and url not in self._refuse_options
+                if not (is_new and _names_stream_options(error)):
+                    raise
+                self._refuse_options.add(url)
+                rest = Route(route.name, route.deployments[place:], route.is_named)
+                return await self.chat(rest, chat, options, exchange)
         if failure is None:
             raise ValueError("a route has at least one deployment")
         raise failure
-
-    async def _ask(
-        self, deployment: Deployment, chat: ChatRequest, options: ChatOptions, exchange: Exchange
-    ) -> Answer:
-        upstream = self._upstreams[deployment.upstream]
-        prepared = self._prepared(upstream, deployment, chat, options, exchange)
-        takes_options = prepared.request.head.url not in self._refuse_options
-        if not takes_options:
-            options = replace(options, stream_options=False)
-            prepared = self._prepared(upstream, deployment, chat, options, exchange)
-        limits = deadlines(
-            upstream.name, upstream.timeouts, options.client_headers, exchange.received_at
-        )
-        try:
-            return await self.send(upstream, prepared.request, limits, exchange)
-        except GatewayError as error:
-            if not (takes_options and chat.stream and _names_stream_options(error)):
-                raise
-        self._refuse_options.add(prepared.request.head.url)
-        options = replace(options, stream_options=False)
-        prepared = self._prepared(upstream, deployment, chat, options, exchange)
-        return await self.send(upstream, prepared.request, limits, exchange)
 
     def _prepared(
         self,
@@ -108,12 +99,15 @@ class Attempts:
         chat: ChatRequest,
         options: ChatOptions,
         exchange: Exchange,
-    ) -> PreparedChat:
+    ) -> UpstreamRequest:
         prepared = prepare_chat(upstream, deployment.model, chat, options)
+        if prepared.request.head.url in self._refuse_options:
+            options = replace(options, stream_options=False)
+            prepared = prepare_chat(upstream, deployment.model, chat, options)
         exchange.upstream, exchange.model = upstream.name, prepared.model
         exchange.provider = prepared.provider
         exchange.label, exchange.dropped = deployment.label, prepared.dropped
-        return prepared
+        return prepared.request
 
     async def send(
         self,

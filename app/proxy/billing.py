@@ -99,26 +99,35 @@ class Billing:
         """
         output = self._output_tokens(principal, chat) * max(chat.choices, 1)
         media = self._options.assumed_media_tokens
-        expected = Usage(estimate_input(chat.body, assumed_media_tokens=media), output)
-        exchange.expected = expected
+        tokens = estimate_input(chat.body, assumed_media_tokens=media)
+        exchange.expected = expected = Usage(tokens, output)
         cost_nano = 0
         for scope in principal.scopes:
             if scope.limits.budget_nano is not None:
                 cost_nano = self._cost(scope, route, exchange.provider or None, expected)
                 break
-        ask = Ask(1, expected.input_tokens + output, cost_nano, 1)
-        reservation = await self._admission.admit(
-            principal, ask, chat.model, exchange.request_id, exchange.at_ms
+        reservation = self._admission.admit(
+            principal,
+            Ask(1, tokens + output, cost_nano, 1),
+            chat.model,
+            exchange.request_id,
+            exchange.at_ms,
         )
-        self._hold(exchange, reservation)
+        if not isinstance(reservation, Reservation):
+            reservation = await reservation
+        exchange.release = partial(self._admission.settle, reservation)
+        exchange.rate = reservation.headers
 
     async def admit(
         self, principal: Principal, exchange: Exchange, ask: Ask = _ONE_REQUEST
     ) -> None:
         """The same for one request that uses no tokens. Raises RateLimited."""
         model, request_id = exchange.model_requested, exchange.request_id
-        admit = self._admission.admit
-        self._hold(exchange, await admit(principal, ask, model, request_id, exchange.at_ms))
+        reservation = self._admission.admit(principal, ask, model, request_id, exchange.at_ms)
+        if not isinstance(reservation, Reservation):
+            reservation = await reservation
+        exchange.release = partial(self._admission.settle, reservation)
+        exchange.rate = reservation.headers
 
     async def look(self, principal: Principal, exchange: Exchange) -> None:
         """The reply of *exchange* will say where its key's limits stand; nothing is taken."""
@@ -164,6 +173,8 @@ class Billing:
 
     def _price_of(self, deployment: Deployment, provider: str | None) -> Price | None:
         upstream = self._upstreams[deployment.upstream]
+        if not upstream.dialect.path_providers:
+            return self._prices.price(upstream.name, deployment.model)
         target = chat_target(upstream, deployment.model, provider)
         if target is None:
             return None  # no provider claims it, and none will be asked
@@ -181,8 +192,12 @@ class Billing:
             self.progress(exchange)
             return
         caller, expected = exchange.caller, exchange.expected or _NOTHING
-        asked = Usage(expected.input_tokens, 0)
-        cost_nano = _priced(price, asked, exchange) if price is not None else 0
+        cost_nano = 0
+        if price is not None:
+            cost_nano = price.cost_nano(
+                Usage(expected.input_tokens, 0), exchange.characters, exchange.audio_ms
+            )
+        asked = shown(exchange.model_requested)
         self._journal.intend(
             Intent(
                 exchange.request_id,
@@ -190,14 +205,14 @@ class Billing:
                 caller.key_id if caller else "",
                 caller.team_id if caller else "",
                 exchange.endpoint,
-                shown(exchange.model_requested),
+                asked,
                 exchange.stream,
                 expected.input_tokens,
                 expected.output_tokens,
                 cost_nano,
                 exchange.at_ms + self._lease_ms,
                 upstream,
-                shown(model),
+                asked if model == exchange.model_requested else shown(model),
                 exchange.label,
                 price is not None,
             )
@@ -220,7 +235,7 @@ class Billing:
                 usage.cached_input_tokens,
                 usage.output_tokens,
                 source,
-                _priced(price, usage, exchange) if price else 0,
+                price.cost_nano(usage, exchange.characters, exchange.audio_ms) if price else 0,
                 price is not None,
             )
         )
@@ -257,8 +272,7 @@ class Billing:
 
     def _charge(self, exchange: Exchange) -> None:
         if exchange.usage is not None:
-            if max(exchange.usage) > _MOST_TOKENS:
-                exchange.usage = _credible(exchange.usage)
+            exchange.usage = _credible(exchange.usage)
             exchange.usage_source = "upstream"
         else:
             output = exchange.output
@@ -273,21 +287,24 @@ class Billing:
         price = exchange.price
         exchange.is_priced = price is not None
         if price is not None:
-            exchange.cost_nano = _priced(price, exchange.usage, exchange)
+            exchange.cost_nano = price.cost_nano(
+                exchange.usage, exchange.characters, exchange.audio_ms
+            )
 
     def _record(self, exchange: Exchange) -> UsageRecord:
         caller, usage = exchange.caller, exchange.usage or _NOTHING
         received_at, first_at = exchange.received_at, exchange.first_byte_at
         sent_at, answered_at = exchange.sent_at, exchange.upstream_first_at
+        asked, model = shown(exchange.model_requested), exchange.model
         return UsageRecord(
             exchange.request_id,
             exchange.at_ms,
             caller.key_id if caller else "",
             caller.team_id if caller else "",
             exchange.endpoint,
-            shown(exchange.model_requested),
+            asked,
             exchange.upstream,
-            shown(exchange.model),
+            asked if model == exchange.model_requested else shown(model),
             exchange.stream,
             exchange.status,
             str(exchange.outcome),
@@ -310,12 +327,14 @@ class Billing:
         )
 
 
-def _priced(price: Price, usage: Usage, exchange: Exchange) -> int:
-    return price.cost_nano(usage, exchange.characters, exchange.audio_ms)
-
-
 def _credible(usage: Usage) -> Usage:
-    return Usage(*(min(count, _MOST_TOKENS) for count in usage))
+    if usage.input_tokens <= _MOST_TOKENS and usage.output_tokens <= _MOST_TOKENS:
+        return usage
+    return Usage(
+        min(usage.input_tokens, _MOST_TOKENS),
+        min(usage.output_tokens, _MOST_TOKENS),
+        min(usage.cached_input_tokens, _MOST_TOKENS),
+    )
 
 
 def _so_far(exchange: Exchange) -> tuple[Usage, Literal["upstream", "estimated"]]:
@@ -330,6 +349,7 @@ def _so_far(exchange: Exchange) -> tuple[Usage, Literal["upstream", "estimated"]
         if uncounted <= 0:
             return counted, "upstream"
         added = -(-uncounted // _CHARACTERS_PER_TOKEN)
-        return counted._replace(output_tokens=counted.output_tokens + added), "estimated"
+        output_tokens = counted.output_tokens + added
+        return Usage(counted.input_tokens, output_tokens, counted.cached_input_tokens), "estimated"
     asked = exchange.expected.input_tokens if exchange.expected is not None else 0
     return Usage(asked, -(-characters // _CHARACTERS_PER_TOKEN)), "estimated"

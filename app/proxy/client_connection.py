@@ -59,6 +59,11 @@ class ClientConnection(Protocol):
         """True while more waits to be sent than should (reliability R3, R4)."""
         ...
 
+    def whole_body(self) -> bytes | None:
+        """The whole body where it is here and there is nothing against it; None where `read_body` is to be asked.
+        One of the two gives it, once."""
+        ...
+
     async def read_body(self) -> bytes:
         """The whole body. Raises RequestTooLarge, UnsupportedMediaType."""
         ...

@@ -39,7 +39,7 @@ from app.proxy.client_connection import ClientConnection
 from app.proxy.in_flight import InFlight, stopped
 from app.proxy.model_rights import ModelRights
 from app.proxy.models import ModelDesk
-from app.proxy.off_loop import off_loop
+from app.proxy.off_loop import LARGE_BYTES, off_loop
 from app.proxy.relay import ChatRelay
 from app.proxy.reply import Reply
 from app.proxy.self_service import SelfService
@@ -54,6 +54,7 @@ from app.upstreams.upstream import Upstream
 
 _PIN_HEADER = b"x-mindgate-upstream"
 _LONGEST_CLIENT_ID = 127  # contract B13; both fit into one field of the log
+_CLIENT_IDS = frozenset((b"x-client-request-id", b"x-request-id"))
 _UNKNOWN = "unknown"  # the endpoint of a path or method that there is not
 
 
@@ -129,7 +130,9 @@ class Pipeline:
         reply = Reply(client, exchange, self._now, self._steps.billing)
         self._steps.settlement.begin(exchange)
         try:
-            await self._line(client, target, exchange, reply)
+            call = self._call(client, target, exchange, reply)
+            await self._served.get(exchange.endpoint, self._unsupported)(call)
+            exchange.outcome = exchange.outcome or Outcome.COMPLETE
         except GatewayError as error:
             await self._show_limits(exchange, error)
             self._fail(client, exchange, reply, error)
@@ -140,16 +143,21 @@ class Pipeline:
             self._log.exception("internal error", request_id=exchange.request_id)
             self._fail(client, exchange, reply, InternalError())
         finally:
+            self._steps.in_flight.leave(client)
             self._steps.settlement.settle(exchange)
 
     def _exchange(self, client: ClientConnection, request_id: str, target: Target) -> Exchange:
-        capability = target.capability(target.asked(client.method, client.named))
+        method, endpoint = client.method, target.endpoint
+        if target.native is None and endpoint is not None and method in endpoint.capabilities:
+            capability: str | None = endpoint.capabilities[method]  # as nearly always
+        else:
+            capability = target.capability(target.asked(method, client.named))
         exchange = Exchange(
             request_id,
-            client.method,
+            method,
             capability or _UNKNOWN,
             self._now(),
-            _client_ids(client.named),
+            "" if _CLIENT_IDS.isdisjoint(client.named) else _client_ids(client.named),
         )
         exchange.at_ms = int(self._wall_seconds() * 1000)
         return exchange
@@ -177,27 +185,22 @@ class Pipeline:
             return
         reply.failure(error)
 
-    async def _line(
+    def _call(
         self, client: ClientConnection, target: Target, exchange: Exchange, reply: Reply
-    ) -> None:
-        serve = self._served.get(exchange.endpoint, self._unsupported)
-        if exchange.endpoint != NATIVE and (
-            target.provider is not None or exchange.endpoint == _UNKNOWN
-        ):
+    ) -> Call:
+        """Who calls, and for what. Raises what stands before any endpoint: path, drain, key."""
+        endpoint, steps = exchange.endpoint, self._steps
+        if endpoint == _UNKNOWN or (target.provider is not None and endpoint != NATIVE):
             self._check_path(client, target, exchange)
-        steps = self._steps
         steps.in_flight.enter(client)
-        try:
-            headers = client.headers
-            if target.asked(client.method, client.named) == SOCKET:
-                headers = with_query_key(headers, client.query)
-            principal = steps.keys.authenticate(headers, client.address)
-            exchange.caller = principal
-            pin = target.pin or client.named.get(_PIN_HEADER, b"").decode("latin-1") or None
-            await serve(Call(client, target, pin, principal, exchange, reply))
-            exchange.outcome = exchange.outcome or Outcome.COMPLETE
-        finally:
-            steps.in_flight.leave(client)
+        headers = client.headers
+        if endpoint == NATIVE and target.asked(client.method, client.named) == SOCKET:
+            headers = with_query_key(headers, client.query)
+        exchange.caller = principal = steps.keys.authenticate(headers, client.address)
+        pin = target.pin
+        if pin is None and _PIN_HEADER in client.named:
+            pin = client.named[_PIN_HEADER].decode("latin-1") or None
+        return Call(client, target, pin, principal, exchange, reply)
 
     async def _show_limits(self, exchange: Exchange, error: GatewayError) -> None:
         """A refusal, too, says where its key's limits stand (contract C5); one by a limit does so itself."""
@@ -238,32 +241,39 @@ class Pipeline:
     async def _chat(self, call: Call) -> None:
         if call.target.provider is not None:
             self._check_provider(call.target)
-        body = await call.client.read_body()
-        chat = await off_loop(len(body), read_chat_request, body)
-        call.exchange.model_requested, call.exchange.stream = chat.model, chat.stream
-        steps = self._steps
-        route = await steps.finder.find(chat.model, operation=call.operation, pin=call.pin)
-        if not self._may_use(call, route):
+        steps, exchange, principal = self._steps, call.exchange, call.principal
+        body = call.client.whole_body()
+        if body is None:
+            body = await call.client.read_body()
+        if len(body) <= LARGE_BYTES:
+            chat = read_chat_request(body)
+        else:
+            chat = await off_loop(len(body), read_chat_request, body)
+        exchange.model_requested, exchange.stream = chat.model, chat.stream
+        route = steps.finder.known(chat.model, exchange.endpoint, call.pin)
+        if route is None:
+            route = await steps.finder.find(chat.model, operation=call.operation, pin=call.pin)
+        provider = call.target.provider
+        if not (
+            steps.rights.may_use(principal, route)
+            if provider is None
+            else self._may_use(call, route, provider)
+        ):
             raise unknown_model(chat.model)  # one answer for unknown and forbidden (contract F14)
-        call.exchange.provider = call.target.provider or ""
+        exchange.provider = provider or ""
         if chat.stores:
-            steps.stored.watch(call.principal, call.exchange)
-        await steps.billing.admit_chat(call.principal, chat, route, call.exchange)
+            steps.stored.watch(principal, exchange)
+        await steps.billing.admit_chat(principal, chat, route, exchange)
         options = ChatOptions(
-            call.client.headers,
-            call.exchange.request_id,
-            call.target.provider,
-            max_tokens=call.principal.max_tokens,
+            call.client.headers, exchange.request_id, provider, True, principal.max_tokens
         )
-        answer = await steps.attempts.chat(route, chat, options, call.exchange)
-        await steps.relay.relay(answer, chat, call.exchange, call.reply)
+        answer = await steps.attempts.chat(route, chat, options, exchange)
+        await steps.relay.relay(answer, chat, exchange, call.reply)
 
-    def _may_use(self, call: Call, route: Route) -> bool:
+    def _may_use(self, call: Call, route: Route, provider: str) -> bool:
         """A path that names a provider leads where its model's name alone may not (reliability S15): then the key must
         name that provider too, unless it is the one that serves the name anyway."""
-        rights, provider = self._steps.rights, call.target.provider
-        if provider is None:
-            return rights.may_use(call.principal, route)
+        rights = self._steps.rights
         usual = all(self._is_usual(one, provider) for one in route.deployments)
         if usual and rights.may_use(call.principal, route):
             return True
@@ -320,8 +330,6 @@ class Pipeline:
 
 def _client_ids(named: Mapping[bytes, bytes]) -> str:
     own, request = named.get(b"x-client-request-id"), named.get(b"x-request-id")
-    if own is None and request is None:
-        return ""
     given = [one[:_LONGEST_CLIENT_ID].decode("latin-1") for one in (own, request) if one]
     return " ".join(given)
 

@@ -78,13 +78,13 @@ class ChatRelay:
         answer.response.release()
 
     async def _whole(self, answer: Answer, exchange: Exchange, reply: Reply) -> None:
-        body = (
-            answer.response.whole() if answer.content_type == _JSON and not answer.coding else None
-        )
+        is_plain = answer.content_type == _JSON and not answer.coding
+        body = answer.response.whole() if is_plain else None
         if body is None:
             found = await self._waited_for(answer, exchange)
         else:
-            found = await self._read(answer, exchange, body)
+            plain = _read_plainly(answer, body)
+            found = plain or await self._read_closely(answer, exchange, body)
         exchange.upstream_first_at = self._now()
         if answer.upstream.entry.not_ready == "error":
             _refuse_unready(found.body)
@@ -224,16 +224,15 @@ class ChatRelay:
         await reply.end_of_stream()
 
     async def _read(self, answer: Answer, exchange: Exchange, body: bytes) -> WholeAnswer:
+        plain = _read_plainly(answer, body)
+        return plain or await self._read_closely(answer, exchange, body)
+
+    async def _read_closely(self, answer: Answer, exchange: Exchange, body: bytes) -> WholeAnswer:
         limit = answer.upstream.entry.max_json_bytes
         if len(body) > limit:
             raise too_large(answer.upstream.name, limit)
-        rules, is_small = answer.upstream.rules, len(body) <= LARGE_BYTES
-        if is_small and rules.answer_filter is None:
-            plain = plain_answer(body)
-            if plain is not None:
-                return plain
-        read = read_closely if is_small else read_answer
-        identity = self._identity(exchange)
+        rules, identity = answer.upstream.rules, self._identity(exchange)
+        read = read_closely if len(body) <= LARGE_BYTES else read_answer
         try:
             return await off_loop(len(body), read, body, rules=rules, identity=identity)
         except AnswerUnusable as unusable:
@@ -246,6 +245,13 @@ class ChatRelay:
             int(self._wall_seconds()),
             exchange.model_requested,
         )
+
+
+def _read_plainly(answer: Answer, body: bytes) -> WholeAnswer | None:
+    """The answer in *body* if it is small and surely needs no repair."""
+    if len(body) > LARGE_BYTES or answer.upstream.rules.answer_filter is not None:
+        return None
+    return plain_answer(body) if len(body) <= answer.upstream.entry.max_json_bytes else None
 
 
 def _unusable(answer: Answer, exchange: Exchange, reason: FaultReason, told: bytes) -> GatewayError:

@@ -32,6 +32,7 @@ def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 _RATE_LIMIT = b"x-ratelimit-"
+_ABOUT = b"x-request-id: %b\r\n%b%bserver-timing: upstream;dur=%d.%d, gateway;dur=%d.%d\r\n"
 _JSON = _lines(JSON_HEADERS)
 _SSE = _lines(SSE_HEADERS)
 
@@ -95,10 +96,14 @@ class Reply:
         that leaves before that is gone, not served."""
         self._start(status, _JSON, self.relayed, len(body))
         if self.client.method == "HEAD":
-            await self._end(b"", 0)
-            return
-        self._note(body)
-        await self._end(body, len(body) - _TAIL_BYTES)
+            body = b""
+        else:
+            self._note(body)
+        if len(body) > _SMALL_BYTES or self.client.is_full:
+            body = await self._hand_over(body, len(body) - _TAIL_BYTES)
+        booking = self._end(body)
+        if booking is not None:
+            await booking
 
     def events(self, frames: bytes) -> None:
         """Whole events of a stream, in one write (contract H11); the first ones bring the head along."""
@@ -129,7 +134,12 @@ class Reply:
             if not self.client.head_sent:
                 self._start(200, _SSE, self.relayed, None)
             self._note(frames)
-        await self._end(frames, frames.rfind(b"\n\n", 0, -2) + 2)  # all but the last event (H11)
+        if len(frames) > _SMALL_BYTES or self.client.is_full:
+            last_event_at = frames.rfind(b"\n\n", 0, -2) + 2  # H11
+            frames = await self._hand_over(frames, last_event_at)
+        booking = self._end(frames)
+        if booking is not None:
+            await booking
 
     def begin(self, status: int, fields: HeaderList, length: int | None) -> None:
         """The head of a body that is passed on as it comes, by `piece` and `end_of_body`. *length* as in `start`."""
@@ -145,7 +155,11 @@ class Reply:
         """That body is complete with *last*, held back until the exchange is booked. Returns as `whole`."""
         if last:
             self._note(last)
-        await self._end(last, 0)
+        if len(last) > _SMALL_BYTES or self.client.is_full:
+            last = await self._hand_over(last, 0)
+        booking = self._end(last)
+        if booking is not None:
+            await booking
 
     def failure(self, error: GatewayError) -> None:
         """*error* as the whole reply, or as the stream's last event: then without `[DONE]` (law 7, contract J1). A body
@@ -168,22 +182,30 @@ class Reply:
         self._books.book(self._exchange)
         self.client.finish(b"" if self.client.method == "HEAD" else body)
 
-    async def _end(self, last: bytes, tail_at: int) -> None:
-        """The reply ends with *last*, once the client has taken most of what came before and the exchange is booked.
-        Where that takes a while, what stands before *tail_at* goes ahead."""
-        if len(last) > _SMALL_BYTES or self.client.is_full:
-            tail_at = max(tail_at, 0)
-            self.client.write(last[:tail_at])
-            last = self._tail = last[tail_at:]
-            if self.client.is_full:
-                self._books.progress(self._exchange)  # all of it is known, and this may take long
-                taken = asyncio.Event()
-                self.client.when_room(taken.set)
-                await taken.wait()
+    async def _hand_over(self, last: bytes, tail_at: int) -> bytes:
+        """What is left of *last*, with which a reply ends that takes a while: all before *tail_at* has gone ahead, and
+        the client has taken most of that."""
+        tail_at = max(tail_at, 0)
+        self.client.write(last[:tail_at])
+        tail = self._tail = last[tail_at:]
+        if self.client.is_full:
+            self._books.progress(self._exchange)  # all of it is known, and this may take long
+            taken = asyncio.Event()
+            self.client.when_room(taken.set)
+            await taken.wait()
+        return tail
+
+    def _end(self, last: bytes) -> Awaitable[None] | None:
+        """The reply ends with *last*, behind its booking: at once, or when what is returned has been awaited."""
         booked = self._books.book(self._exchange)
         if booked is not None:
             self._tail = last
-            await booked
+            return self._end_behind(booked, last)
+        self.client.finish(last)
+        return None
+
+    async def _end_behind(self, booked: Awaitable[None], last: bytes) -> None:
+        await booked
         self.client.finish(last)
 
     def _start(
@@ -198,13 +220,9 @@ class Reply:
         rate = exchange.rate
         if rate is not None:
             fields += rate.lines
-            relayed = [
-                field
-                for field in relayed
-                if not field[0].startswith(_RATE_LIMIT) or not _is_replaced(field[0], rate)
-            ]
-        if relayed:
-            fields += _lines(relayed)
+        for field in relayed:
+            if rate is None or not _is_replaced(field[0], rate):
+                fields += b"%b: %b\r\n" % field
         self.client.start(status, fields + self._about_the_exchange(), length)
 
     def _note(self, leaving: bytes) -> None:
@@ -229,19 +247,24 @@ class Reply:
         sent_at = exchange.sent_at if exchange.sent_at is not None else now
         upstream = max((exchange.upstream_first_at or now) - sent_at, 0.0)
         gateway = max(now - exchange.received_at - upstream, 0.0)
-        return b"x-request-id: %b\r\n%b%bserver-timing: upstream;dur=%.1f, gateway;dur=%.1f\r\n" % (
+        # In tenths of a millisecond, whole: a float takes three times as long to format.
+        theirs, ours = int(upstream * 10_000 + 0.5), int(gateway * 10_000 + 0.5)
+        return _ABOUT % (
             exchange.request_id.encode(),
             about(exchange.upstream, exchange.model, exchange.attempts, exchange.dropped),
             b"x-mindgate-upstream-request-id: %b\r\n" % _value(its_id) if its_id else b"",
-            upstream * 1000,
-            gateway * 1000,
+            theirs // 10,
+            theirs % 10,
+            ours // 10,
+            ours % 10,
         )
 
 
 def _is_replaced(name: bytes, rate: RateHeaders) -> bool:
     """Whether the key's own limits stand where the upstream would tell of its account's (contract C5)."""
-    return (rate.requests and name.endswith(b"-requests")) or (
-        rate.tokens and name.endswith(b"-tokens")
+    return name.startswith(_RATE_LIMIT) and (
+        (rate.requests and name.endswith(b"-requests"))
+        or (rate.tokens and name.endswith(b"-tokens"))
     )
 
 

@@ -8,10 +8,12 @@ over a websocket.
 
 import re
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from app.domain.errors import InvalidRequest, unknown_model
+from app.domain.exchange import Exchange
 from app.domain.routes import Deployment
+from app.protocol.headers import HeaderList
 from app.protocol.multipart import Part, boundary_of, read_form
 from app.protocol.sse import KEEP_ALIVE
 from app.protocol.transcripts import (
@@ -26,9 +28,8 @@ from app.protocol.transcripts import (
 )
 from app.protocol.wav import NotWav, Sound, raw_sound, read_wav
 from app.proxy.call import Call
-from app.proxy.dialing import Dialing
 from app.proxy.off_loop import off_loop
-from app.proxy.recogniser import Recogniser
+from app.proxy.recogniser import EngineSocket, Recogniser
 from app.proxy.reply import Reply
 from app.proxy.sound_billing import NO_TOKENS, Asked
 from app.proxy.sound_steps import SoundSteps, first_reached
@@ -43,6 +44,21 @@ _PATH = "/audio/transcriptions"
 _RAW_TYPE = re.compile(r"audio/pcm\s*(?:;\s*rate=([0-9]{1,6})\s*)?", re.IGNORECASE)
 _RAW_RATE = 24_000  # of what OpenAI calls audio/pcm
 _NOTED_MS = 10_000  # of sound, between two notes of how far it has come (J4)
+
+
+class Dialing(Protocol):
+    """Opens websockets as attempts of an exchange: `app.proxy.dialing`."""
+
+    async def dial(
+        self,
+        upstream: Upstream,
+        url: str,
+        fields: HeaderList,
+        exchange: Exchange,
+        *,
+        capability: str,
+    ) -> EngineSocket:
+        """An open socket. Raises the typed refusal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,12 +31,16 @@ class RouteFinder:
         self._found: dict[tuple[str, str, str | None], Route] = {}
         self._version = catalogue.version
 
-    async def find(self, name: str, *, operation: Operation, pin: str | None) -> Route:
-        """The Route of *name*. Raises what `RoutingTable.resolve` raises."""
+    def known(self, name: str, capability: str, pin: str | None) -> Route | None:
+        """The Route of *name*, where it is remembered."""
         if self._version != self._catalogue.version or len(self._found) > _MOST_REMEMBERED:
             self._found.clear()
             self._version = self._catalogue.version
-        route = self._found.get((name, operation.capability, pin))
+        return self._found.get((name, capability, pin))
+
+    async def find(self, name: str, *, operation: Operation, pin: str | None) -> Route:
+        """The Route of *name*. Raises what `RoutingTable.resolve` raises."""
+        route = self.known(name, operation.capability, pin)
         return route or await self._resolved(name, operation, pin)
 
     async def _resolved(self, name: str, operation: Operation, pin: str | None) -> Route:

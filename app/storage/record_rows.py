@@ -9,25 +9,28 @@ from collections.abc import Sequence
 from operator import itemgetter
 
 import msgspec
+from msgspec.structs import astuple
 
 from app.domain.ledger import UsageRecord
 from app.storage.schema import records
 
 RecordRow = tuple[object, ...]
 
+_FIELDS = UsageRecord.__struct_fields__
 _COLUMNS = tuple(column.name for column in records.columns if column.name != "details")
 # In the order of the record. A later version adds at the end: what an older row lacks takes the record's default.
-DETAILS = tuple(name for name in UsageRecord._fields if name not in _COLUMNS)
+DETAILS = tuple(name for name in _FIELDS if name not in _COLUMNS)
 
-_columns_of = itemgetter(*map(UsageRecord._fields.index, _COLUMNS))
-_details_of = itemgetter(*map(UsageRecord._fields.index, DETAILS))
+_columns_of = itemgetter(*map(_FIELDS.index, _COLUMNS))
+_details_of = itemgetter(*map(_FIELDS.index, DETAILS))
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[object]).decode
 
 
 def row_of_record(record: UsageRecord) -> RecordRow:
     """Its columns in the order of the table. Raises UnicodeEncodeError for half a surrogate pair in the details."""
-    return (*_columns_of(record), _encode(_details_of(record)).decode())
+    fields = astuple(record)
+    return (*_columns_of(fields), _encode(_details_of(fields)).decode())
 
 
 def record_of_row(row: Sequence[object]) -> UsageRecord:

@@ -6,7 +6,7 @@ same records may come any number of times (reliability J7). Records go after a w
 """
 
 from collections.abc import Sequence
-from operator import itemgetter
+from operator import attrgetter
 
 from sqlalchemy import delete, select
 
@@ -31,7 +31,7 @@ from app.storage.sum_queries import (
 from app.storage.sums import SumRow
 
 _record = records_table.c
-_id_of = itemgetter(0)
+_id_of = attrgetter("id")
 
 
 class RecordStore:

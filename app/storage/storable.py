@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import asdict, replace
+
 from app.domain.ledger import UsageRecord
 from app.storage.schema import records
 
@@ -23,9 +25,7 @@ def is_possible(record: UsageRecord) -> bool:
 
 def storable(record: UsageRecord) -> UsageRecord:
     """*record* with NUL and half surrogate pairs replaced, texts as long as their columns, numbers bounded."""
-    return UsageRecord._make(
-        _value(name, value) for name, value in zip(UsageRecord._fields, record, strict=True)
-    )
+    return replace(record, **{name: _value(name, value) for name, value in asdict(record).items()})
 
 
 def _value(name: str, value: Any) -> object:

@@ -5,7 +5,7 @@ Only rows that were really inserted come here: a record that is sent twice count
 """
 
 from collections.abc import Iterable
-from operator import itemgetter
+from operator import attrgetter
 from typing import NamedTuple
 
 from app.domain.ledger import UsageRecord
@@ -16,10 +16,7 @@ LONGEST_LABEL = 512  # characters of `usage_sums.model`
 _SumKey = tuple[str, int, str, str, str, str]
 _Whose = tuple[str, str, str, str]
 
-_WHOSE = ("key_id", "team_id", "upstream", "label")
-_whose = itemgetter(
-    *map(UsageRecord._fields.index, _WHOSE)
-)  # in C: half the time of the four names
+_whose = attrgetter("key_id", "team_id", "upstream", "label")
 
 
 class SumRow(NamedTuple):

@@ -60,9 +60,11 @@ def json_line(exchange: Exchange, now: float, timestamp: str) -> str:
 
 
 def _read(exchange: Exchange, now: float) -> _Fields:
-    usage = exchange.usage
-    received_at, first_byte_at = exchange.received_at, exchange.first_byte_at
-    client_request_id, asked, model, upstream_request_id, timing, code, detail = _shown(
+    usage, first_byte_at = exchange.usage, exchange.first_byte_at
+    duration, ttft = now - exchange.received_at, None
+    if first_byte_at is not None:
+        ttft = int((first_byte_at - exchange.received_at) * 1e6 + 0.5) / 1e6 or None
+    texts: tuple[str, ...] = (
         exchange.client_request_id,
         exchange.model_requested,
         exchange.model,
@@ -71,6 +73,12 @@ def _read(exchange: Exchange, now: float) -> _Fields:
         exchange.error_code,
         exchange.error_detail,
     )
+    together = "".join(texts)
+    if len(together) > LONGEST or not together.isprintable():  # hardly ever: one look for all
+        texts = tuple(
+            map(shown, texts)
+        )  # what others wrote must not forge a line or paint a terminal
+    client_request_id, asked, model, upstream_request_id, timing, code, detail = texts
     return _Fields(  # by place: by name takes twice as long
         exchange.request_id,
         client_request_id,
@@ -84,7 +92,7 @@ def _read(exchange: Exchange, now: float) -> _Fields:
         timing,
         exchange.stream,
         exchange.attempts,
-        ",".join(exchange.dropped),
+        ",".join(exchange.dropped) if exchange.dropped else "",
         exchange.status,
         str(exchange.outcome),
         exchange.phase,
@@ -96,19 +104,6 @@ def _read(exchange: Exchange, now: float) -> _Fields:
         exchange.cost_nano / NANO if exchange.cost_nano else None,
         exchange.bytes_out,
         exchange.dropped_events,
-        _microseconds(now - received_at),
-        None if first_byte_at is None else _microseconds(first_byte_at - received_at),
+        int(duration * 1e6 + 0.5) / 1e6 or None,  # to the microsecond: `round` takes twice as long
+        ttft,
     )
-
-
-def _microseconds(seconds: float) -> float | None:
-    """*seconds* to the microsecond; None for none. `round` takes twice as long."""
-    return int(seconds * 1e6 + 0.5) / 1e6 or None
-
-
-def _shown(*texts: str) -> tuple[str, ...]:
-    """*texts*, each on one line and bounded: what others wrote must not forge a line or paint a terminal."""
-    together = "".join(texts)
-    if len(together) <= LONGEST and together.isprintable():  # nearly always: one look for all
-        return texts
-    return tuple(map(shown, texts))

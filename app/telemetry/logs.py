@@ -137,16 +137,21 @@ class _JsonEvents:
 
 
 class _Timestamp:
-    """The wall time as text: UTC, to the millisecond. What lines of one second share is worked out once."""
+    """The wall time as text: UTC, to the millisecond. What lines of one moment share is worked out once."""
 
     def __init__(self, wall_seconds: Callable[[], float]) -> None:
         self._wall_seconds = wall_seconds
-        self._second = -1
-        self._text = ""
+        self._millisecond = self._second = -1
+        self._to_the_second = self._text = ""
 
     def __call__(self) -> str:
-        second, millisecond = divmod(int(self._wall_seconds() * 1000), 1000)
-        if second != self._second:  # a clock may be set back, too
-            self._second = second
-            self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._text}.{millisecond:03d}Z"
+        millisecond = int(self._wall_seconds() * 1000)
+        if millisecond != self._millisecond:  # a clock may be set back, too
+            self._millisecond = millisecond
+            second, rest = divmod(millisecond, 1000)
+            if second != self._second:
+                self._second = second
+                at = datetime.fromtimestamp(second, UTC)
+                self._to_the_second = at.strftime("%Y-%m-%dT%H:%M:%S")
+            self._text = f"{self._to_the_second}.{rest:03d}Z"
+        return self._text

@@ -170,7 +170,8 @@ class Metrics:
     def end(self, exchange: Exchange, now: float) -> None:
         """*exchange* is over at *now*. Called once each, by settlement."""
         endpoint, upstream, model = exchange.endpoint, exchange.upstream, exchange.label
-        outcome, received_at = exchange.outcome, exchange.received_at
+        # As text: the hash of an enum's member is a call of Python's.
+        outcome, received_at = str(exchange.outcome), exchange.received_at
         served = (endpoint, upstream, model, outcome)
         self._in_flight[endpoint,] -= 1
         self._requests[endpoint, upstream, model, exchange.status, outcome] += 1

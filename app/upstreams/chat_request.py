@@ -37,7 +37,7 @@ class PreparedChat(msgspec.Struct):
     usage_added: bool
 
 
-class ChatOptions(msgspec.Struct):
+class ChatOptions(msgspec.Struct, gc=False):
     """What else shapes the request: the client's headers, our id, an OpenMind provider that the path named, and
     whether this upstream takes `stream_options`.
 

@@ -15,7 +15,7 @@ _STATED = (b"x-stainless-read-timeout", b"x-stainless-timeout")  # the first one
 _STATED_NAMES = frozenset(_STATED)
 
 
-class Deadlines(msgspec.Struct, frozen=True):
+class Deadlines(msgspec.Struct, frozen=True, gc=False):
     """The deadlines of one exchange with *upstream*. *first_byte_at* and *total_at* are points in time."""
 
     upstream: str
@@ -52,12 +52,15 @@ def deadlines(
     at most the total; one that the operator wrote down holds (contract G6).
     """
     first_byte, total = timeouts.first_byte_seconds, timeouts.total_seconds
-    fields = dict(reversed(headers))  # the first one of each name
-    if not (timeouts.first_byte_is_fixed or _STATED_NAMES.isdisjoint(fields)):
-        patience = _stated_patience(fields)
-        if patience is not None:
-            first_byte = max(patience - _MARGIN_SECONDS, patience / 2)
-    first_byte = min(first_byte, total)
+    if not timeouts.first_byte_is_fixed:
+        for name, _ in headers:
+            if name in _STATED_NAMES:
+                patience = _stated_patience(dict(reversed(headers)))  # the first one of each name
+                if patience is not None:
+                    first_byte = max(patience - _MARGIN_SECONDS, patience / 2)
+                break
+    if first_byte > total:
+        first_byte = total
     return Deadlines(
         upstream,
         first_byte,

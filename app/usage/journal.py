@@ -18,11 +18,10 @@ from app.domain.stored_objects import Claim
 from app.usage.journal_lines import (
     CLAIM,
     CLOSE_CUT,
+    INTENT,
+    PROGRESS,
     SETTLEMENT,
-    claim_line,
-    intent_line,
-    progress_line,
-    settle_line,
+    line_of,
     version_line,
 )
 from app.usage.segments import Series
@@ -106,7 +105,7 @@ class Journal:
     def intend(self, intent: Intent) -> None:
         """An upstream is about to be asked (J2). Raises LedgerUnavailable where it cannot be written and the policy is
         `refuse`: then it stands nowhere."""
-        line = intent_line(intent)
+        line, _ = line_of(INTENT, intent)
         if self._put(line):
             return
         if self._refuses:
@@ -117,13 +116,13 @@ class Journal:
 
     def progress(self, progress: Progress) -> None:
         """The exchange has come so far (J4)."""
-        line = progress_line(progress)
+        line, _ = line_of(PROGRESS, progress)
         if not self._put(line):
             self._hold(line, _MOST_WAITING // 2)
 
     def settle(self, record: UsageRecord) -> None:
         """The exchange is over (J5). It is written, waits in memory, or is counted as dropped."""
-        line, said = settle_line(record)
+        line, said = line_of(SETTLEMENT, record)
         if self._put(line):
             self._settled += 1
             if len(self.at_hand) < self.most_at_hand:
@@ -137,7 +136,7 @@ class Journal:
     def claim(self, claim: Claim) -> None:
         """Whose an object is, or that it is gone (reliability S16). It is written, waits in memory, or is counted as
         dropped."""
-        line = claim_line(claim)
+        line, _ = line_of(CLAIM, claim)
         if not self._put(line) and not self._hold(line, _MOST_WAITING):
             self.dropped_claims += 1
 

@@ -13,13 +13,12 @@ behind the last known field is left out. It may add letters too: a line of an un
 unreadable. Any other change is a new version.
 """
 
-from binascii import hexlify
 from collections.abc import Iterable
-from struct import Struct
 from typing import Any, TypeVar
 from zlib import crc32
 
 import msgspec
+from msgspec.structs import asdict, replace
 
 from app.domain.ledger import Intent, Progress, UsageRecord
 from app.domain.stored_objects import Claim
@@ -35,37 +34,11 @@ _Note = TypeVar("_Note", Intent, Progress, UsageRecord, Claim)
 
 _LONGEST_TEXT = 256  # characters that each text of a note keeps whose line would be too long
 _encode = msgspec.json.Encoder().encode
-_four_bytes = Struct(">I").pack
 
 
-def intent_line(intent: Intent) -> bytes:
-    """*intent* as a line, its newline included. Never raises."""
-    return _line(INTENT, intent)[0]
-
-
-def progress_line(progress: Progress) -> bytes:
-    """*progress* as a line, its newline included. Never raises."""
-    return _line(PROGRESS, progress)[0]
-
-
-def settle_line(record: UsageRecord) -> tuple[bytes, UsageRecord]:
-    """*record* as a line, its newline included, and what the line says: *record*, or that with its texts cut. Never
-    raises."""
-    return _line(SETTLEMENT, record)
-
-
-def claim_line(claim: Claim) -> bytes:
-    """*claim* as a line, its newline included. Never raises."""
-    return _line(CLAIM, claim)[0]
-
-
-def version_line(version: int = VERSION) -> bytes:
-    """The first line of a file."""
-    body = b"V[%d]" % version
-    return b"%b%08x\n" % (body, crc32(body))
-
-
-def _line(kind: bytes, note: _Note) -> tuple[bytes, _Note]:
+def line_of(kind: bytes, note: _Note) -> tuple[bytes, _Note]:
+    """*note*, which is of *kind*, as a line, its newline included, and what the line says: *note*, or that with its
+    texts cut. Never raises."""
     try:
         body = kind + _encode(note)
     except UnicodeEncodeError:  # half a surrogate pair, from an escape in somebody's JSON
@@ -74,17 +47,23 @@ def _line(kind: bytes, note: _Note) -> tuple[bytes, _Note]:
     if len(body) > LONGEST_LINE_BYTES:
         note = _shortened(note)
         body = kind + _encode(note)
-    return body + hexlify(_four_bytes(crc32(body))) + b"\n", note
+    return b"%b%08x\n" % (body, crc32(body)), note
+
+
+def version_line(version: int = VERSION) -> bytes:
+    """The first line of a file."""
+    body = b"V[%d]" % version
+    return b"%b%08x\n" % (body, crc32(body))
 
 
 def _shortened(note: _Note) -> _Note:
     """*note* with texts that are valid and short. The trail is JSON: cut, it would be none, so it goes whole."""
-    texts = {name: value for name, value in note._asdict().items() if isinstance(value, str)}
+    texts = {name: value for name, value in asdict(note).items() if isinstance(value, str)}
     trail = texts.pop("trail", None)
     kept: dict[str, Any] = {name: _valid(text[:_LONGEST_TEXT]) for name, text in texts.items()}
     if trail is not None:
         kept["trail"] = "[]" if len(trail) > LONGEST_LINE_BYTES // 8 else _valid(trail)
-    return note._replace(**kept)
+    return replace(note, **kept)
 
 
 def _valid(text: str) -> str:
@@ -114,7 +93,7 @@ class LineReader:
         for line in lines:
             if not line.endswith(b"%08x" % crc32(line[:-8])):
                 self.unreadable += not line.endswith(CUT)
-            elif line[:1] in _SHAPES:
+            elif line[:1] in _DECODERS:
                 found.append(line)
             else:
                 self._read_version(line)
@@ -126,17 +105,8 @@ class LineReader:
 
     def note(self, line: bytes) -> Note | None:
         """What a whole *line* says; None when that is not a note, which is counted."""
-        decoder, shape = _SHAPES[line[:1]]
         try:
-            return decoder.decode(line[1:-8])
-        except msgspec.ValidationError:  # perhaps of a later version, with more fields
-            pass
-        except msgspec.DecodeError:
-            self.unreadable += 1
-            return None
-        try:
-            fields = msgspec.json.decode(line[1:-8], type=list[object])
-            return msgspec.convert(fields[: len(shape._fields)], shape)
+            return _DECODERS[line[:1]].decode(line[1:-8])
         except msgspec.MsgspecError:
             self.unreadable += 1
             return None
@@ -151,10 +121,9 @@ class LineReader:
             self.unreadable += 1
 
 
-_Shape = type[Intent] | type[Progress] | type[UsageRecord] | type[Claim]
-_SHAPES: dict[bytes, tuple[msgspec.json.Decoder[Note], _Shape]] = {
-    INTENT: (msgspec.json.Decoder(Intent), Intent),
-    PROGRESS: (msgspec.json.Decoder(Progress), Progress),
-    SETTLEMENT: (msgspec.json.Decoder(UsageRecord), UsageRecord),
-    CLAIM: (msgspec.json.Decoder(Claim), Claim),
+_DECODERS: dict[bytes, msgspec.json.Decoder[Note]] = {
+    INTENT: msgspec.json.Decoder(Intent),
+    PROGRESS: msgspec.json.Decoder(Progress),
+    SETTLEMENT: msgspec.json.Decoder(UsageRecord),
+    CLAIM: msgspec.json.Decoder(Claim),
 }

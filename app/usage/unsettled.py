@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import NamedTuple
 
+from msgspec.structs import asdict
+
 from app.domain.ledger import Intent, Progress, UsageRecord
 from app.domain.outcome import Outcome
 from app.domain.stored_objects import Claim
@@ -59,9 +61,9 @@ class Unsettled:
         records: list[UsageRecord] = []
         begun, place = self._begun, _Place(segment, now)
         for line in lines:
-            kind, id = line[:1], id_in(line)
-            if line[-1:] == CUT:
+            if line.endswith(CUT):
                 continue
+            kind, id = line[:1], id_in(line)
             if kind == INTENT:
                 begun[id] = (line, place)
             elif kind == SETTLEMENT:
@@ -69,16 +71,16 @@ class Unsettled:
                 record = at_hand.popleft() if is_at_hand else self._record(line)
                 if record is not None:
                     records.append(record)
-                    self._forget(id)
+                    begun.pop(id, None)
+                    if self._progress:
+                        self._progress.pop(id, None)
                     if self._overdue and id in self._overdue:
                         self.settled_late += 1
             elif kind == PROGRESS:
                 if id in begun:
                     self._progress[id] = line
-            elif kind == CLAIM:
-                self._take_claim(line)
             else:
-                self._reader.whole((line,))  # the file's first line, or damage
+                self._take_other(kind, line)
         return records
 
     def overdue(self, now: float) -> list[UsageRecord]:
@@ -102,7 +104,10 @@ class Unsettled:
             booked = self._book(list(islice(self._begun, most)))
         return booked
 
-    def _take_claim(self, line: bytes) -> None:
+    def _take_other(self, kind: bytes, line: bytes) -> None:
+        if kind != CLAIM:
+            self._reader.whole((line,))  # the file's first line, or damage
+            return
         claim = self._reader.checked_note(line)
         if isinstance(claim, Claim):
             self.claims.append(claim)
@@ -153,7 +158,7 @@ def interrupted_record(intent: Intent, progress: Progress | None) -> UsageRecord
             priced=intent.priced,
         )
     return UsageRecord(
-        **progress._asdict(),
+        **asdict(progress),
         at_ms=intent.at_ms,
         key_id=intent.key_id,
         team_id=intent.team_id,

@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from app.api import admin_replies as replies
 from app.domain.limits import Limits, Scope, Standing
@@ -510,7 +511,7 @@ async def test_a_database_that_is_gone_is_said_before_a_csv_begins(plane):
 
 
 async def test_records_come_newest_first_and_are_paged(plane):
-    plane.desks.records = [RECORD._replace(id=f"req_{n}") for n in range(5)]
+    plane.desks.records = [replace(RECORD, id=f"req_{n}") for n in range(5)]
     first = (await plane.ask("records?limit=3&outcome=complete&key=key_1")).json()
     rest = (await plane.ask(f"records?limit=3&after={first['last_id']}")).json()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 from pydantic import SecretStr
 
 from app.access.file_keys import adopt_file_keys
@@ -141,7 +142,7 @@ QUERIES = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 async def test_s17_hostile_filters_find_nothing(house, text):
-    await house.records.add([RECORD._replace(at_ms=int(NOW * 1000))])
+    await house.records.add([replace(RECORD, at_ms=int(NOW * 1000))])
     for path, names in QUERIES:
         for name in names:
             written = "".join(f"%{byte:02x}" for byte in text.encode())
@@ -254,7 +255,7 @@ async def test_what_was_used_is_summed_listed_and_named(house):
     key = await house.made("keys", name="ci")
     at_ms = int(NOW * 1000)
     used = [
-        RECORD._replace(id=f"req_{n}", at_ms=at_ms + n, key_id=str(key["id"]), team_id="")
+        replace(RECORD, id=f"req_{n}", at_ms=at_ms + n, key_id=str(key["id"]), team_id="")
         for n in range(3)
     ]
     await house.records.add(used)

@@ -27,7 +27,7 @@ HOMES: dict[str, set[str]] = {
     "httpcore2": {"upstreams"},
     "msgspec": {
         *("protocol", "upstreams", "storage", "telemetry", "routing", "access", "limits", "usage"),
-        *("proxy", "edge", "api"),
+        *("domain", "proxy", "edge", "api"),
     },
     "pydantic": {"config", "api"},
     "pydantic_core": {"config", "api"},

@@ -14,7 +14,8 @@ from websockets.uri import parse_uri
 
 from app.domain.errors import UpstreamUnreachable
 from app.edge.client_request import ClientRequest
-from app.edge.http_connection import IDLE_SECONDS, PING_SECONDS, HttpConnection
+from app.edge.http_connection import HttpConnection
+from app.edge.patience import IDLE_SECONDS, PING_SECONDS
 from app.wire.messages import Message, SocketClosed
 from app.wire.web_socket import WebSocket
 from tests.edge.served import Served, answer, echo, served

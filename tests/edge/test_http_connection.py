@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 
-from app.edge import http_connection
+from app.edge import patience
 from app.edge.client_request import ClientRequest
-from app.edge.http_connection import (
+from app.edge.patience import (
     BODY_IDLE_SECONDS,
     HEADER_SECONDS,
     IDLE_SECONDS,
@@ -597,7 +597,7 @@ async def test_r3_little_waits_in_user_space() -> None:
         (connection,) = found.server.server_state.connections
 
         waiting = connection.transport.get_write_buffer_size()
-        assert waiting <= http_connection.HIGH_WATER_BYTES + 9 * KIB
+        assert waiting <= patience.HIGH_WATER_BYTES + 9 * KIB
 
 
 async def test_r3_so_is_one_who_leaves_the_last_reply_where_it_is() -> None:

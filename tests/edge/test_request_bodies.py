@@ -6,7 +6,7 @@ import random
 import pytest
 
 from app.edge.client_request import ClientRequest
-from app.edge.http_connection import BODY_IDLE_SECONDS
+from app.edge.patience import BODY_IDLE_SECONDS
 from tests.edge.served import LIMIT_BYTES, answer, served
 from tests.fakes.clock import Clock
 from tests.fakes.raw_client import RawClient, eventually

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx2
+import msgspec
 from fastapi import FastAPI
 from pydantic import SecretStr
 
@@ -27,7 +28,8 @@ ADMIN, VIEWER = "admin-0123456789abcdef", "viewer-0123456789abcdef"
 VIRTUAL = "sk-mg-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 CREATED = 1_790_000_000.0
 
-RECORD = RECORD_OF_ALL._replace(
+RECORD = msgspec.structs.replace(
+    RECORD_OF_ALL,
     at_ms=1_790_000_000_123,
     upstream="openmind",
     upstream_model="gpt-4o",

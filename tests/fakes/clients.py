@@ -56,6 +56,9 @@ class FakeClient:
         self._sockets: tuple[FakeSocket, FakeSocket] | None = None
         self._when_room: Callable[[], None] | None = None
 
+    def whole_body(self) -> bytes | None:
+        return None  # so that it is read
+
     async def read_body(self) -> bytes:
         return self._body
 

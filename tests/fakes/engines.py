@@ -43,6 +43,7 @@ class FakeEngine(FakeSocket):
         self.told.append((self.clock(), json.loads(message.payload)))
         self.on_told(len(self.told))
 
+    @override
     def end(self) -> None:
         self.ended_at = self.clock()
         self.on_end()

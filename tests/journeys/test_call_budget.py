@@ -36,9 +36,9 @@ from tests.fakes.scripted_upstream import (
     whole,
 )
 
-CALLS_PER_CHAT = 191
-CALLS_PER_STREAM = 238
-CALLS_PER_EVENT = 15
+CALLS_PER_CHAT = 163
+CALLS_PER_STREAM = 209
+CALLS_PER_EVENT = 14
 
 ROOT = Path(__file__).parents[2]
 _APP = f"{ROOT / 'app'}/"

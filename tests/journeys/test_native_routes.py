@@ -114,6 +114,7 @@ async def test_a_robot_is_heard(gateway, path):
             for start in range(0, len(sound), 3200):
                 audio = base64.b64encode(sound[start : start + 3200]).decode()
                 await socket.send(json.dumps({"audio": audio, "rate": 16_000}))
+        heard: dict[str, str] = {}
         async with asyncio.timeout(10):
             async for message in socket:
                 heard = json.loads(message)

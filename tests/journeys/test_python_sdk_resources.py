@@ -119,6 +119,7 @@ async def test_a_job_runs_to_its_end_and_its_model_chats(client):
     job = await client.fine_tuning.jobs.create(
         model="Gemma-12B AWQ", training_file=file.id, suffix="mine"
     )
+    seen = job
     for _ in range(10):
         seen = await client.fine_tuning.jobs.retrieve(job.id)
         if seen.status == "succeeded":

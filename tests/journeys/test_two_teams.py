@@ -89,11 +89,12 @@ async def gateway(simulators: Simulators, folder: Path) -> AsyncIterator[Running
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def made(gateway: RunningGateway) -> Made:
     async with at(gateway, RED) as red:
-        upload = {"file": ("red.jsonl", TRAINING), "purpose": (None, "fine-tune")}
+        upload: Any = {"file": ("red.jsonl", TRAINING), "purpose": (None, "fine-tune")}
         file = (await red.post("files", files=upload)).json()
         dataset = (await red.post("datasets", json={"name": "Red"})).json()
         body = {"model": "Gemma-12B AWQ", "training_file": file["id"]}
         job = (await red.post("fine_tuning/jobs", json=body)).json()
+        found = job
         for _ in range(10):
             found = (await red.get(f"fine_tuning/jobs/{job['id']}")).json()
             if found["status"] == "succeeded":
@@ -177,10 +178,9 @@ async def test_no_list_shows_it(gateway, made, path):
     ],
 )
 async def test_every_list_shows_it_to_its_team(gateway, made, path, kind):
+    shown: set[str] = set()
     async with at(gateway, ALSO_RED) as red:
-        for _ in range(
-            200
-        ):  # the list of models is read anew in the background, each five seconds at most
+        for _ in range(200):  # the list of models is read anew beside, every five seconds at most
             shown = {str(row["id"]) for row in (await red.get(path)).json()["data"]}
             if made.ids[kind] in shown:
                 break
@@ -254,7 +254,7 @@ async def test_pages_stay_full_and_end(gateway, made):
         mine = []
         for number in range(7):
             for one, own in ((red, False), (blue, True)):
-                file = {"file": (f"{number}.jsonl", TRAINING), **form}
+                file: Any = {"file": (f"{number}.jsonl", TRAINING), **form}
                 answer = (await one.post("files", files=file)).json()
                 mine += [answer["id"]] if own else []
         seen: list[str] = []
@@ -279,7 +279,7 @@ async def test_pages_stay_full_and_end(gateway, made):
 
 
 async def test_it_is_remembered_after_a_restart(simulators, tmp_path):
-    file = {"file": ("red.jsonl", TRAINING), "purpose": (None, "fine-tune")}
+    file: Any = {"file": ("red.jsonl", TRAINING), "purpose": (None, "fine-tune")}
     async with (
         running(configured(simulators, tmp_path), simulators) as first,
         at(first, RED) as red,

@@ -43,7 +43,8 @@ class Gate:
         self, principal: Principal, ask: Ask = ONE, at_ms: int | None = None
     ) -> Reservation:
         self._ids += 1
-        return await self.admission.admit(principal, ask, "gpt-4o", str(self._ids), at_ms)
+        made = self.admission.admit(principal, ask, "gpt-4o", str(self._ids), at_ms)
+        return made if isinstance(made, Reservation) else await made
 
     async def refusal(
         self, principal: Principal, ask: Ask = ONE

@@ -15,7 +15,7 @@ async def test_a_lease_that_nobody_settled_is_free_and_counted():
     clock = Clock()
     admission = admission_of(clock)
     caller = Principal("ci", scopes=(Scope("key", "k", "ci", Limits(concurrency=1)),))
-    await admission.admit(caller, Ask(1, 0, 0, 1), "m", "req_1")
+    admission.admit(caller, Ask(1, 0, 0, 1), "m", "req_1")
     rounds = iter((LEASE_SECONDS / 2, LEASE_SECONDS / 2, 1.0))
 
     async def sleep(_: float) -> None:

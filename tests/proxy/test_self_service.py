@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from app.api.openai_surface import Me, Receipt
 from app.domain.errors import ObjectNotFound
@@ -11,6 +12,7 @@ from app.domain.ledger import UsageRecord
 from app.domain.limits import Ask, Limits, Scope, Spent
 from app.domain.outcome import Outcome
 from app.domain.principal import Principal
+from app.limits.admission import Reservation
 from app.protocol.targets import read_target
 from app.proxy.call import Call
 from app.proxy.reply import Reply
@@ -24,7 +26,8 @@ KEY = Scope("key", "key_1", "ci", Limits(rpm=10, budget_nano=2_000_000_000, budg
 TEAM = Scope("team", "team_1", "research", Limits(concurrency=3))
 CALLER = Principal("ci", key_id="key_1", team="research", team_id="team_1", scopes=(KEY, TEAM))
 
-RECORD = RECORD_OF_ALL._replace(
+RECORD = replace(
+    RECORD_OF_ALL,
     upstream="two",
     upstream_model="m-2",
     attempts=2,
@@ -68,7 +71,8 @@ def service(*records: UsageRecord) -> SelfService:
 
 async def test_me_tells_what_is_left_and_what_was_spent():
     admission = admission_of(Clock())
-    held = await admission.admit(CALLER, Ask(1, 100, 500_000_000, 1), "m", "a")
+    held = admission.admit(CALLER, Ask(1, 100, 500_000_000, 1), "m", "a")
+    assert isinstance(held, Reservation)
     admission.settle(held, Spent(1, 40, 250_000_000))
     failures = RecentFailures()
 

@@ -2,6 +2,8 @@
 
 from itertools import count
 
+from msgspec.structs import replace
+
 from app.domain.ledger import UsageRecord
 from tests.fakes.records import RECORD
 
@@ -11,7 +13,8 @@ _numbers = count(1)
 
 def a_record(**changes: object) -> UsageRecord:
     """An exchange that went well; each has an id of its own, later than the ones before."""
-    record = RECORD._replace(
+    record = replace(
+        RECORD,
         id=f"req_{NOON_MS:012x}{next(_numbers):020x}",
         at_ms=NOON_MS,
         key_id="key_a",
@@ -20,4 +23,4 @@ def a_record(**changes: object) -> UsageRecord:
         upstream_model="minds-1",
         label="minds-1",
     )
-    return record._replace(**changes)  # type: ignore[arg-type]
+    return replace(record, **changes)

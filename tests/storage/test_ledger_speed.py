@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 from pydantic import SecretStr
 
 from app.domain.limits import PeriodStarts
@@ -40,7 +41,8 @@ async def fill(store: RecordStore) -> float:
             at_ms = YEAR_MS + number * 365 * DAY_MS // RECORDS
             key, model = chance.randrange(50), chance.randrange(5)
             batch.append(
-                template._replace(
+                replace(
+                    template,
                     id=f"req_{at_ms:012x}{chance.getrandbits(80):020x}",
                     at_ms=at_ms,
                     key_id=f"key_{key}",

@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from msgspec.structs import astuple, replace
 
 from app.access.memory_objects import MemoryObjects
 from app.access.register import Register
@@ -23,18 +24,18 @@ from tests.fakes.registers import OTHER_TEAM, OWN_TEAM, TEAM_MATE
 from tests.usage.notes import Warnings
 
 RED = Claim("req_1", "sun", "file", "file-1", "key_ada", "team_red", 1_000)
-BLUE = RED._replace(id="req_2", key_id="key_eve", team_id="team_blue")
-SAM = RED._replace(id="req_3", key_id="key_sam", team_id="")
-ROOT = RED._replace(id="req_4", key_id="", team_id="")
+BLUE = replace(RED, id="req_2", key_id="key_eve", team_id="team_blue")
+SAM = replace(RED, id="req_3", key_id="key_sam", team_id="")
+ROOT = replace(RED, id="req_4", key_id="", team_id="")
 NOBODY: list[Claim] = []
 
 
 def gone(claim: Claim, at_ms: int) -> Claim:
-    return claim._replace(id="req_gone", at_ms=at_ms, is_gone=True)
+    return replace(claim, id="req_gone", at_ms=at_ms, is_gone=True)
 
 
 def later(claim: Claim, at_ms: int) -> Claim:
-    return claim._replace(at_ms=at_ms)
+    return replace(claim, at_ms=at_ms)
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ async def test_a_claim_comes_back_as_it_was(store):
         pytest.param([RED, gone(SAM, 2_000)], [RED], id="a key alone deletes no team's"),
         pytest.param([SAM, gone(SAM, 2_000)], NOBODY, id="a key deletes its own"),
         pytest.param(
-            [SAM, gone(RED._replace(key_id="key_sam"), 2_000)],
+            [SAM, gone(replace(RED, key_id="key_sam"), 2_000)],
             NOBODY,
             id="a key that has a team by now deletes what it made without",
         ),
@@ -107,7 +108,7 @@ async def test_a_claim_that_comes_again_long_after_brings_nothing_back(store):
 
 
 async def test_the_same_id_is_another_object_elsewhere_and_of_another_kind(store):
-    moon, job = BLUE._replace(upstream="moon"), BLUE._replace(kind="job")
+    moon, job = replace(BLUE, upstream="moon"), replace(BLUE, kind="job")
 
     await store.add([RED, moon, job])
 
@@ -116,11 +117,11 @@ async def test_the_same_id_is_another_object_elsewhere_and_of_another_kind(store
 
 
 async def test_models_are_found_without_their_names(store):
-    model = RED._replace(kind="model", object_id="m-1")
+    model = replace(RED, kind="model", object_id="m-1")
     empty = await store.models_mark()
-    await store.add([RED, model, BLUE._replace(kind="model", object_id="m-2")])
+    await store.add([RED, model, replace(BLUE, kind="model", object_id="m-2")])
     two = await store.models_mark()
-    await store.add([gone(BLUE._replace(kind="model", object_id="m-2"), 2_000)])
+    await store.add([gone(replace(BLUE, kind="model", object_id="m-2"), 2_000)])
 
     assert [model] == await store.models()
     assert len({empty, two, await store.models_mark()}) == 3
@@ -128,7 +129,7 @@ async def test_models_are_found_without_their_names(store):
 
 async def test_a_page_of_any_size_is_found(store):
     ids = [f"file-{number}" for number in range(1_203)]
-    await store.add([RED._replace(object_id=one) for one in ids[::2]])
+    await store.add([replace(RED, object_id=one) for one in ids[::2]])
 
     found = await store.find("file", ids)
 
@@ -139,19 +140,19 @@ async def test_a_page_of_any_size_is_found(store):
 @pytest.mark.parametrize(
     "claim",
     [
-        pytest.param(RED._replace(object_id="file\x00"), id="NUL"),
-        pytest.param(RED._replace(object_id="\ud800"), id="half a surrogate pair"),
-        pytest.param(RED._replace(object_id="x" * 513), id="a long id"),
-        pytest.param(RED._replace(object_id=""), id="no id"),
-        pytest.param(RED._replace(upstream="s" * 65), id="a long upstream"),
-        pytest.param(RED._replace(key_id="k" * 65), id="a long key"),
-        pytest.param(RED._replace(team_id="t\n"), id="a team with a line's end"),
-        pytest.param(RED._replace(at_ms=2**64), id="a time that no clock shows"),
-        pytest.param(RED._replace(at_ms=-1), id="a time before all"),
+        pytest.param(replace(RED, object_id="file\x00"), id="NUL"),
+        pytest.param(replace(RED, object_id="\ud800"), id="half a surrogate pair"),
+        pytest.param(replace(RED, object_id="x" * 513), id="a long id"),
+        pytest.param(replace(RED, object_id=""), id="no id"),
+        pytest.param(replace(RED, upstream="s" * 65), id="a long upstream"),
+        pytest.param(replace(RED, key_id="k" * 65), id="a long key"),
+        pytest.param(replace(RED, team_id="t\n"), id="a team with a line's end"),
+        pytest.param(replace(RED, at_ms=2**64), id="a time that no clock shows"),
+        pytest.param(replace(RED, at_ms=-1), id="a time before all"),
     ],
 )
 async def test_what_no_row_can_hold_is_left_out_and_holds_up_nothing(store, claim):
-    fits = RED._replace(object_id="x" * 512)
+    fits = replace(RED, object_id="x" * 512)
 
     await store.add([claim, fits])
 
@@ -180,7 +181,8 @@ async def test_the_database_and_memory_agree_on_everything(store):
         who = random.choice((RED, BLUE, SAM, ROOT))
         object_id, upstream = f"file-{random.randrange(6)}", random.choice(("sun", "moon"))
         story.append(
-            who._replace(
+            replace(
+                who,
                 id=f"req_{at_ms}",
                 object_id=object_id,
                 upstream=upstream,
@@ -199,14 +201,15 @@ async def test_the_database_and_memory_agree_on_everything(store):
         await store.add(story[again:end])
         shipped = end
 
-    assert sorted(await memory.find("file", ids)) == sorted(await store.find("file", ids))
+    found = [await each.find("file", ids) for each in (memory, store)]
+    assert sorted(found[0], key=astuple) == sorted(found[1], key=astuple)
 
 
 async def test_two_who_change_the_same_rows_wait_for_each_other(database_url):
     """Postgres would end one of two that take the same rows in different orders."""
     first = await Database.open(database_url)
     both = [ObjectStore(first), ObjectStore(first)]
-    claims = [RED._replace(object_id=f"file-{number}") for number in range(200)]
+    claims = [replace(RED, object_id=f"file-{number}") for number in range(200)]
 
     await asyncio.gather(
         *(one.add(order) for one in both for order in (claims, claims[::-1]) for _ in range(3))

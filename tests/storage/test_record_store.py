@@ -32,7 +32,7 @@ def test_every_field_of_a_record_is_a_column_or_a_detail():
     columns = [column.name for column in records_table.columns]
 
     assert columns.pop() == "details"
-    assert sorted(UsageRecord._fields) == sorted([*columns, *DETAILS])
+    assert sorted(UsageRecord.__struct_fields__) == sorted([*columns, *DETAILS])
 
 
 def test_details_keep_their_order():

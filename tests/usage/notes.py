@@ -2,6 +2,8 @@
 
 import os
 
+from msgspec.structs import replace
+
 from app.domain.ledger import Intent, Progress, UsageRecord
 from app.domain.stored_objects import Claim
 from tests.fakes.record_stores import Killed
@@ -9,7 +11,7 @@ from tests.fakes.records import RECORD
 
 
 def an_intent(id: str = "e1", **fields) -> Intent:
-    return Intent(
+    usual = Intent(
         id=id,
         at_ms=1_700_000_000_000,
         key_id="key_1",
@@ -21,11 +23,12 @@ def an_intent(id: str = "e1", **fields) -> Intent:
         output_tokens=1024,
         cost_nano=5_000,
         lease_ends_at_ms=1_700_001_860_000,
-    )._replace(**fields)
+    )
+    return replace(usual, **fields)
 
 
 def a_progress(id: str = "e1", **fields) -> Progress:
-    return Progress(
+    usual = Progress(
         id=id,
         upstream="sun",
         upstream_model="sun-1",
@@ -36,16 +39,17 @@ def a_progress(id: str = "e1", **fields) -> Progress:
         usage_source="estimated",
         cost_nano=70,
         priced=True,
-    )._replace(**fields)
+    )
+    return replace(usual, **fields)
 
 
 def a_record(id: str = "e1", **fields) -> UsageRecord:
-    usual = RECORD._replace(id=id, at_ms=1_700_000_000_000, output_tokens=200, cost_nano=1_234)
-    return usual._replace(**fields)
+    usual = replace(RECORD, id=id, at_ms=1_700_000_000_000, output_tokens=200, cost_nano=1_234)
+    return replace(usual, **fields)
 
 
 def a_claim(id: str = "e1", **fields) -> Claim:
-    return Claim(
+    claim = Claim(
         id=id,
         upstream="sun",
         kind="file",
@@ -53,7 +57,8 @@ def a_claim(id: str = "e1", **fields) -> Claim:
         key_id="key_1",
         team_id="team_1",
         at_ms=1_700_000_000_000,
-    )._replace(**fields)
+    )
+    return replace(claim, **fields)
 
 
 class FaultyDisk:

@@ -7,16 +7,18 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict, astuple, replace
 
 from app.domain.ledger import Intent, Progress, UsageRecord
 from app.domain.stored_objects import Claim
 from app.usage.journal_lines import (
+    CLAIM,
     CLOSE_CUT,
+    INTENT,
+    PROGRESS,
+    SETTLEMENT,
     LineReader,
-    claim_line,
-    intent_line,
-    progress_line,
-    settle_line,
+    line_of,
     version_line,
 )
 from app.usage.tail import PIECE_BYTES
@@ -24,10 +26,10 @@ from tests.usage.notes import a_claim, a_progress, a_record, an_intent
 
 NOTES = [an_intent(), a_progress(), a_record(), a_claim()]
 LINES = [
-    intent_line(an_intent()),
-    progress_line(a_progress()),
-    settle_line(a_record())[0],
-    claim_line(a_claim()),
+    line_of(INTENT, an_intent())[0],
+    line_of(PROGRESS, a_progress())[0],
+    line_of(SETTLEMENT, a_record())[0],
+    line_of(CLAIM, a_claim())[0],
 ]
 TEXTS = st.text(max_size=40)
 
@@ -48,7 +50,8 @@ def test_what_is_written_is_read(model, trail, tokens, ttft):
     record = a_record(model=model, trail=trail, input_tokens=tokens, ttft_us=ttft)
     intent, progress = an_intent(model=model), a_progress(upstream_model=model)
 
-    text = version_line() + intent_line(intent) + progress_line(progress) + settle_line(record)[0]
+    lines = [line_of(INTENT, intent)[0], line_of(PROGRESS, progress)[0]]
+    text = b"".join((version_line(), *lines, line_of(SETTLEMENT, record)[0]))
 
     assert ([intent, progress, record], 0) == notes_in(text)
 
@@ -57,7 +60,7 @@ def test_what_is_written_is_read(model, trail, tokens, ttft):
 def test_whose_an_object_is_is_read_as_it_was_written(object_id, is_gone):
     claim = a_claim(object_id=object_id, is_gone=is_gone)
 
-    assert ([a_record(), claim], 0) == notes_in(LINES[2] + claim_line(claim))
+    assert ([a_record(), claim], 0) == notes_in(LINES[2] + line_of(CLAIM, claim)[0])
 
 
 @given(st.integers(0, 3), st.data())
@@ -122,13 +125,13 @@ def test_a_whole_line_that_is_no_note_is_counted(body):
     [(b"I", an_intent()), (b"P", a_progress()), (b"S", a_record()), (b"C", a_claim())],
 )
 def test_fields_that_a_later_version_added_are_left_out(kind, note):
-    line = sealed(kind + msgspec.json.encode([*note, "new", 7]))
+    line = sealed(kind + msgspec.json.encode([*astuple(note), "new", 7]))
 
     assert ([note], 0) == notes_in(line)
 
 
 def test_a_field_that_an_earlier_version_did_not_have_takes_its_default():
-    without = [*a_record()][: -len(UsageRecord._field_defaults)]
+    without = [*astuple(a_record())][: -len(UsageRecord.__struct_defaults__)]
 
     assert ([a_record(label="other")], 0) == notes_in(sealed(b"S" + msgspec.json.encode(without)))
 
@@ -143,17 +146,17 @@ def test_a_later_format_is_told_from_a_damaged_file():
 
 @pytest.mark.parametrize("text", ["x" * 10_000_000, "\ud800", "\0" * 100_000, "\ud800" * 30_000])
 @pytest.mark.parametrize(
-    ("note", "line_of"),
+    ("note", "kind"),
     [
-        (an_intent(), intent_line),
-        (a_progress(), progress_line),
-        (a_record(), lambda record: settle_line(record)[0]),
+        (an_intent(), INTENT),
+        (a_progress(), PROGRESS),
+        (a_record(), SETTLEMENT),
     ],
 )
-def test_a_hostile_name_makes_no_line_too_long_to_be_read(note, line_of, text):
+def test_a_hostile_name_makes_no_line_too_long_to_be_read(note, kind, text):
     name = "upstream_model" if isinstance(note, Progress) else "model"
 
-    line = line_of(note._replace(**{name: text}))
+    line, _ = line_of(kind, replace(note, **{name: text}))
 
     [found], unreadable = notes_in(line)
     assert (note.id, 0) == (getattr(found, "id", None), unreadable)
@@ -163,11 +166,11 @@ def test_a_hostile_name_makes_no_line_too_long_to_be_read(note, line_of, text):
 def test_every_text_at_its_worst_still_makes_a_line_that_can_be_read():
     worst = {
         name: "\0" * 100_000
-        for name, value in a_record()._asdict().items()
+        for name, value in asdict(a_record()).items()
         if isinstance(value, str) and name not in ("id", "usage_source", "trail")
     }
 
-    line, said = settle_line(a_record(**worst, trail=json.dumps(["\0" * 100_000])))
+    line, said = line_of(SETTLEMENT, a_record(**worst, trail=json.dumps(["\0" * 100_000])))
 
     assert len(line) < PIECE_BYTES
     assert said.id == "e1"
@@ -175,4 +178,5 @@ def test_every_text_at_its_worst_still_makes_a_line_that_can_be_read():
 
 
 def test_the_first_field_of_every_note_is_the_exchange():
-    assert {"id"} == {shape._fields[0] for shape in (Intent, Progress, UsageRecord, Claim)}
+    shapes = (Intent, Progress, UsageRecord, Claim)
+    assert {"id"} == {shape.__struct_fields__[0] for shape in shapes}

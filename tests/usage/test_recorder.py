@@ -6,6 +6,7 @@ import os
 from contextlib import asynccontextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from app.domain.errors import LedgerUnavailable
 from app.usage.journal import Journal
@@ -127,7 +128,7 @@ async def test_a_record_is_the_same_whether_memory_or_its_line_tells_it(tmp_path
 
     kept = desk.store.kept
     assert made[:9] == [kept[record.id] for record in made[:9]]
-    assert [made[9]._replace(model="x" * 256), made[10]._replace(model="?")] == [
+    assert [replace(made[9], model="x" * 256), replace(made[10], model="?")] == [
         kept["long"],
         kept["wrong"],
     ]

@@ -16,6 +16,14 @@ from app.routing.table import Operation, RoutingTable
 from app.upstreams.capabilities import dialects_with
 from app.upstreams.upstream import Upstream
 
+# What an upstream needs to have for objects of a kind to be there.
+_MAKING: Mapping[ObjectKind, str] = {
+    "file": "files",
+    "job": "fine_tuning",
+    "dataset": "datasets",
+    "completion": "chat.stored",
+}
+
 
 def unsupported(
     upstreams: Mapping[str, Upstream], operation: Operation, pin: str | None = None
@@ -46,6 +54,10 @@ class Chooser:
         self._upstreams = upstreams
         self._table = table
         self._register = register
+        self._homes = {
+            kind: [one.name for one in upstreams.values() if one.supports(capability)]
+            for kind, capability in _MAKING.items()
+        }
 
     def usual(self, call: Call) -> Upstream:
         """The upstream for a request that names nothing. Raises UnsupportedEndpoint, and InvalidRequest for a pin that
@@ -89,9 +101,13 @@ class Chooser:
             if not await self._register.may_touch(call.principal, name):
                 raise no_such_object(kind, object_id)
             return upstream
+        may_touch_all = call.principal.resources == "all"
+        homes = self._homes.get(kind, ()) if may_touch_all else ()
+        if len(homes) == 1:
+            return self.named(call, homes[0])  # it can be nowhere else, so nobody is asked where
         found = await self.known(call, kind, object_id)
         if found is not None:
             return found
-        if call.principal.resources != "all":
+        if not may_touch_all:
             raise no_such_object(kind, object_id)
         return self.usual(call)

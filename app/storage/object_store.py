@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     BindParameter,
-    Insert,
     String,
     Update,
     and_,
@@ -23,9 +22,9 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.stored_objects import Claim, ObjectKind, may_be_object_id
@@ -57,21 +56,6 @@ _CLAIM = select(
 _LIVE_MODELS = and_(_object.kind == "model", _object.gone_at_ms.is_(None))
 
 
-def _make(insert: "postgresql.Insert | sqlite.Insert") -> Insert:
-    new = insert.excluded
-    return insert.on_conflict_do_update(
-        index_elements=[_object.kind, _object.object_id, _object.upstream],
-        set_={
-            "key_id": new.key_id,
-            "team_id": new.team_id,
-            "made_at_ms": new.made_at_ms,
-            "gone_at_ms": None,
-            "exchange_id": new.exchange_id,
-        },
-        where=_object.gone_at_ms <= new.made_at_ms,  # not true of a row that is not gone
-    )
-
-
 def _end() -> Update:
     """As `Claim.releases` has it."""
     key_id: BindParameter[str] = bindparam("of_key", type_=String)
@@ -96,7 +80,15 @@ def _end() -> Update:
     )
 
 
-_MAKE = {"postgresql": _make(postgresql.insert(objects)), "sqlite": _make(sqlite.insert(objects))}
+# As text: SQLAlchemy's own forms of it would load the dialect of the database that is not used.
+_MAKE = text(
+    "INSERT INTO objects (kind, object_id, upstream, key_id, team_id, made_at_ms, exchange_id)"
+    " VALUES (:kind, :object_id, :upstream, :key_id, :team_id, :made_at_ms, :exchange_id)"
+    " ON CONFLICT (kind, object_id, upstream) DO UPDATE SET key_id = excluded.key_id,"
+    " team_id = excluded.team_id, made_at_ms = excluded.made_at_ms, gone_at_ms = NULL,"
+    " exchange_id = excluded.exchange_id"
+    " WHERE objects.gone_at_ms <= excluded.made_at_ms"  # not true of a row that is not gone
+)
 _END = _end()
 
 
@@ -115,12 +107,11 @@ class ObjectStore:
         if not possible:
             return
         async with self._database.writing() as connection:
-            make = _MAKE[connection.dialect.name]
             for is_gone, some in _runs(possible):
                 if is_gone:
                     await connection.execute(_END, [_ending(claim) for claim in some])
                 else:
-                    await connection.execute(make, [_row(claim) for claim in some])
+                    await connection.execute(_MAKE, [_row(claim) for claim in some])
 
     async def find(self, kind: ObjectKind, ids: Sequence[str]) -> list[Claim]:
         """Whose the objects of *ids* are, at whatever upstream; no row for one that is nobody's."""
@@ -194,7 +185,6 @@ def _row(claim: Claim) -> dict[str, object]:
         "key_id": claim.key_id,
         "team_id": claim.team_id,
         "made_at_ms": claim.at_ms,
-        "gone_at_ms": None,
         "exchange_id": claim.id,
     }
 

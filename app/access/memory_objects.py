@@ -52,6 +52,10 @@ class MemoryObjects:
         every = chain.from_iterable(one.values() for one in self._claims.values())
         return [claim for claim in every if claim.kind == "model"]
 
+    async def has_any(self, upstream: str, kind: ObjectKind) -> bool:
+        """True when somebody has an object of *kind* there."""
+        return any(upstream in one for place, one in self._claims.items() if place[0] == kind)
+
     async def models_mark(self) -> tuple[int, int]:
         """Another one when `models` says something else."""
         found = await self.models()

@@ -39,6 +39,10 @@ class Objects(Protocol):
         """Whose every fine-tuned model is."""
         ...
 
+    async def has_any(self, upstream: str, kind: ObjectKind) -> bool:
+        """True when somebody has an object of *kind* there."""
+        ...
+
     async def models_mark(self) -> tuple[int, int]:
         """Another one when `models` says something else."""
         ...
@@ -108,6 +112,11 @@ class Register:
             if principal.resources == "all" or claim.is_of(key_id, team_id)
         ]
         return min(seen)[-1] if seen else None
+
+    async def has_any(self, upstream: str, kind: ObjectKind) -> bool:
+        """True when somebody is known to have made an object of *kind* there. Raises LedgerUnavailable."""
+        await self._ship()
+        return await self._objects.has_any(upstream, kind)
 
     async def may_touch(self, principal: Principal, name: ObjectName) -> bool:
         """True when *principal*'s team made it, without a team its key; and for `resources: all`."""

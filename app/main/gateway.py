@@ -39,6 +39,7 @@ from app.proxy.billing import Billing
 from app.proxy.in_flight import InFlight
 from app.proxy.model_rights import ModelRights
 from app.proxy.models import ModelDesk
+from app.proxy.new_models import NewModels
 from app.proxy.pipeline import KeyCheck, Pipeline, Steps
 from app.proxy.relay import ChatRelay
 from app.proxy.self_service import RecentFailures, SelfService
@@ -93,12 +94,13 @@ def build(
     trust = system_trust()
     senders = {name: make_sender(upstream, trust) for name, upstream in upstreams.items()}
     catalogue = Catalogue(upstreams.values())
-    refresher = Refresher(upstreams, senders, catalogue, log)
+    register = _register(kept, now)
+    newcomers = NewModels(register, wall_seconds)
+    refresher = Refresher(upstreams, senders, catalogue, log, newcomers)
     in_flight = InFlight()
     money = _money(configuration, kept, upstreams, now)
     metrics = Metrics(VERSION, _watched(log, kept, money.sweeper))
     table = RoutingTable(upstreams, configuration.routes, configuration.default_upstream, catalogue)
-    register = _register(kept, now)
     shared = Shared(
         configuration,
         upstreams,

@@ -54,6 +54,7 @@ class _Told(msgspec.Struct):
     model: object = None
     fine_tuned_model: str | None = None
     fine_tuned_model_checkpoint: str | None = None
+    training_file: str | None = None
 
 
 class _Deletion(msgspec.Struct):
@@ -118,3 +119,11 @@ def models_made(told: bytes) -> tuple[str, ...]:
         return ()
     named = (found.fine_tuned_model, found.fine_tuned_model_checkpoint)
     return tuple(model for model in named if model and model != found.model)
+
+
+def training_file(told: bytes) -> str:
+    """The id of the file that a job trains on; "" where it names none."""
+    try:
+        return _TOLD.decode(told).training_file or ""
+    except UNREADABLE:
+        return ""

@@ -5,18 +5,27 @@ one that hangs delays nobody, and none delays the start.
 
 import asyncio
 from collections.abc import Mapping
+from typing import Protocol
 
 from app.domain.errors import GatewayError
 from app.routing.catalogue import Catalogue
 from app.telemetry.logs import Log
 from app.upstreams.client import Sender
-from app.upstreams.model_requests import discover
+from app.upstreams.model_requests import ModelList, discover
 from app.upstreams.upstream import Upstream
 
 REFRESH_SECONDS = 60.0
 RETRY_SECONDS = 10.0
 PATIENCE_SECONDS = 10.0
 EARLIEST_SECONDS = 5.0  # however many unknown names are asked for, an upstream is asked no sooner
+
+
+class Newcomers(Protocol):
+    """Is shown a list of models before anybody else is."""
+
+    async def look(self, upstream: Upstream, sender: Sender, found: ModelList) -> None:
+        """*found* may be shown. Raises GatewayError where it may not, yet."""
+        ...
 
 
 class Refresher:
@@ -28,7 +37,9 @@ class Refresher:
         senders: Mapping[str, Sender],
         catalogue: Catalogue,
         log: Log,
+        newcomers: Newcomers | None = None,
     ) -> None:
+        self._newcomers = newcomers
         self._senders = senders
         self._catalogue = catalogue
         self._log = log
@@ -72,6 +83,8 @@ class Refresher:
                 paths=self._catalogue.list_paths(upstream),
                 patience_seconds=PATIENCE_SECONDS,
             )
+            if self._newcomers is not None:
+                await self._newcomers.look(upstream, self._senders[upstream.name], found)
         except GatewayError as error:
             self._catalogue.asked(upstream.name)
             if is_news:

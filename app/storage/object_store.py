@@ -126,6 +126,12 @@ class ObjectStore:
         async with self._database.reading() as connection:
             return [_claim(row) for row in await connection.execute(_CLAIM.where(_LIVE_MODELS))]
 
+    async def has_any(self, upstream: str, kind: ObjectKind) -> bool:
+        """True when somebody has an object of *kind* there."""
+        there = _CLAIM.where(_object.kind == kind, _object.upstream == upstream).limit(1)
+        async with self._database.reading() as connection:
+            return (await connection.execute(there)).first() is not None
+
     async def models_mark(self) -> tuple[int, int]:
         """Another one when `models` says something else: how many there are, and the sum of when they were made."""
         query = select(func.count(), func.sum(_object.made_at_ms)).where(_LIVE_MODELS)

@@ -1,0 +1,64 @@
+"""Asking an upstream for all of its fine-tuning jobs (upstreams F15)."""
+
+import asyncio
+
+from app.domain.errors import UpstreamMalformed, UpstreamTimeout
+from app.protocol.lists import NoList, read_page
+from app.upstreams.bodies import read_whole
+from app.upstreams.client import Sender, UpstreamRequest
+from app.upstreams.refusals import refusal
+from app.upstreams.relayed_request import segment
+from app.upstreams.upstream import Upstream
+from app.wire.requests import RequestHead
+
+_PATH = "/fine_tuning/jobs"
+_PAGE_ROWS = 100
+_MOST_PAGES = 50
+
+
+async def jobs(upstream: Upstream, sender: Sender, *, patience_seconds: float) -> dict[str, bytes]:
+    """Each job as *upstream* describes it, by its id. Raises the typed error of a refusal, UpstreamMalformed for what
+    is no list, UpstreamTimeout."""
+    found: dict[str, bytes] = {}
+    try:
+        async with asyncio.timeout(patience_seconds):
+            for _ in range(_MOST_PAGES):
+                if not await _page(upstream, sender, found):
+                    break
+    except TimeoutError:
+        raise UpstreamTimeout(
+            f"Upstream '{upstream.name}' did not send its jobs within {patience_seconds:g} seconds.",
+            phase="total",
+        ) from None
+    return found
+
+
+async def _page(upstream: Upstream, sender: Sender, found: dict[str, bytes]) -> bool:
+    """One page more of what is *found*; True while there may be another."""
+    last = next(reversed(found), "")
+    query = f"limit={_PAGE_ROWS}" + (f"&after={segment(last)}" if last else "")
+    head = RequestHead("GET", upstream.url(_PATH, query), upstream.headers)
+    response = await sender.send(UpstreamRequest(head))
+    try:
+        limit = upstream.entry.max_json_bytes
+        body = await read_whole(response, limit=limit, name=upstream.name)
+    finally:
+        await response.aclose()
+    if response.status != 200:
+        raise refusal(
+            upstream=upstream.name,
+            dialect=upstream.dialect.name,
+            status=response.status,
+            headers=[],
+            body=body,
+            model="",
+            capability="fine_tuning",
+            secrets=upstream.secrets(),
+        )
+    try:
+        page = read_page(body)
+    except NoList:
+        raise UpstreamMalformed(f"Upstream '{upstream.name}' sent no list of jobs.") from None
+    known = len(found)
+    found.update((id, item) for id, item in zip(page.ids, page.items, strict=True) if id)
+    return bool(page.has_more) and len(found) > known

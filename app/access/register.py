@@ -50,6 +50,7 @@ class Objects(Protocol):
 
 _Place = tuple[ObjectKind, str]
 _ClaimsById = dict[str, tuple[Claim, ...]]
+_Lookalikes = dict[tuple[str, str], tuple[Claim, ...]]  # by upstream and what a name looks like
 
 
 class _Answer(NamedTuple):
@@ -95,6 +96,7 @@ class Register:
         self._shipping = asyncio.Lock()
         self._is_noted = asyncio.Event()
         self._models = {claim.name: claim for claim in models}
+        self._lookalikes: _Lookalikes | None = None  # of those models; None: out of date
         self._models_mark: tuple[int, int] | None = None
         self._model_changes = 0
 
@@ -173,11 +175,21 @@ class Register:
         self._put(Claim(exchange_id, *name, key_id, team_id, at_ms, is_gone=True))
 
     def may_use_model(self, principal: Principal, upstream: str, model: str) -> bool:
-        """False for a fine-tuned model that another team is known to have made. Asks nobody."""
+        """False for a fine-tuned model that another team is known to have made, and for another spelling of its name
+        that a lax upstream may take for it. Asks nobody."""
         if not self._models or principal.resources == "all":
             return True
         claim = self._models.get(ObjectName(upstream, "model", model))
-        return claim is None or claim.is_of(principal.key_id, principal.team_id)
+        claims = self._alike(upstream, model) if claim is None else (claim,)
+        return all(one.is_of(principal.key_id, principal.team_id) for one in claims)
+
+    def _alike(self, upstream: str, model: str) -> tuple[Claim, ...]:
+        if self._lookalikes is None:
+            self._lookalikes = {}
+            for claim in self._models.values():
+                place = claim.upstream, _look(claim.object_id)
+                self._lookalikes[place] = (*self._lookalikes.get(place, ()), claim)
+        return self._lookalikes.get((upstream, _look(model)), ())
 
     async def run(self) -> None:
         """Ships claims as they come, so that other gateways on the database see them in moments, and reads whose the
@@ -195,7 +207,7 @@ class Register:
         found = await self._objects.models()
         if self._model_changes == changes:  # else the next time
             self._models = {claim.name: claim for claim in found}
-            self._models_mark = mark
+            self._lookalikes, self._models_mark = None, mark
 
     async def _ship_for_ever(self) -> None:
         while True:
@@ -232,7 +244,7 @@ class Register:
         elif held is not None and claim.releases(held):
             del self._models[claim.name]
         self._model_changes += 1
-        self._models_mark = None
+        self._lookalikes = self._models_mark = None
         return True
 
     async def _claims_of(self, kind: ObjectKind, object_id: str) -> tuple[Claim, ...]:
@@ -323,3 +335,8 @@ def _is_among(claims: Iterable[Claim], upstream: str, principal: Principal) -> b
     """True when the object of *claims* at *upstream* is *principal*'s."""
     key_id, team_id = principal.key_id, principal.team_id
     return any(claim.upstream == upstream and claim.is_of(key_id, team_id) for claim in claims)
+
+
+def _look(model: str) -> str:
+    """What is the same of two names that an upstream may take for one: not their case, and no blanks around."""
+    return model.strip().casefold()

@@ -91,7 +91,7 @@ def joined(schema: dict[str, Any], added: dict[str, Any]) -> dict[str, Any]:
     components = dict(schema.get("components", {}))
     for kind, named in added.get("components", {}).items():
         components[kind] = {**components.get(kind, {}), **named}
-    paths = {**schema["paths"], **added["paths"]}
+    paths = {**added["paths"], **schema["paths"]}  # the API first, what looks after it behind
     return {**schema, "paths": paths, "components": components}
 
 

@@ -224,12 +224,13 @@ ModelId = Annotated[
     str, Path(description="May hold `/`, `:` and blanks, encoded or raw.", examples=["gpt-4o"])
 ]
 
-router = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=[Depends(BEARER)], responses=ERRORS)
+router = APIRouter(prefix="/v1", dependencies=[Depends(BEARER)], responses=ERRORS)
 
 
 @router.post(
     "/chat/completions",
     response_model=ChatCompletion,
+    tags=["chat"],
     responses={
         200: {
             "description": "The answer; with `stream: true` as `text/event-stream`, ended by `data: [DONE]`.",
@@ -241,26 +242,26 @@ async def create_chat_completion(body: ChatCompletionRequest, pin: Pin = None) -
     """Create a chat completion."""
 
 
-@router.get("/models", response_model=ModelList)
+@router.get("/models", response_model=ModelList, tags=["models"])
 async def list_models(pin: Pin = None) -> None:
     """List the models of all upstreams that the key may use, routes and aliases included."""
 
 
-@router.get("/models/{model:path}", response_model=Model)
+@router.get("/models/{model:path}", response_model=Model, tags=["models"])
 async def get_model(model: ModelId, pin: Pin = None) -> None:
     """Describe one model."""
 
 
-@router.delete("/models/{model:path}", response_model=DeletedModel)
+@router.delete("/models/{model:path}", response_model=DeletedModel, tags=["models"])
 async def delete_model(model: ModelId, pin: Pin = None) -> None:
-    """Delete a fine-tuned model at its upstream. The key needs `resources: all`."""
+    """Delete a fine-tuned model at its upstream: one that the key's team made; any, with `resources: all`."""
 
 
-@router.get("/me", response_model=Me, tags=["self-service"])
+@router.get("/me", response_model=Me, tags=["gateway"])
 async def show_me() -> None:
     """What this key may do, what is left of its limits and its team's, what it spent, and what failed last."""
 
 
-@router.get("/requests/{id}", response_model=Receipt, tags=["self-service"])
+@router.get("/requests/{id}", response_model=Receipt, tags=["gateway"])
 async def show_receipt(id: Annotated[str, Path(description="The reply's `x-request-id`.")]) -> None:
     """The receipt of an exchange of this key's own."""

@@ -148,9 +148,9 @@ class SpeechRequest(Open):
     """Text to say."""
 
     model: str = Field(examples=["tts-1", "eleven_flash_v2_5", "riva"])
-    input: str
-    voice: str | dict[str, Any]
-    response_format: str | None = None
+    input: str = Field(examples=["Hello"])
+    voice: str | dict[str, Any] = Field(examples=["alloy"])
+    response_format: str | None = Field(None, examples=["mp3"])
     speed: float | None = None
     stream_format: Literal["audio", "sse"] | None = None
 

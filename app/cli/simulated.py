@@ -12,6 +12,10 @@ _UPLOAD = (
     "curl {base_url}/files -H 'Authorization: Bearer {key}' "
     "-F purpose=fine-tune -F 'file=@-;filename=data.jsonl' -F '4minds={{\"dataset_name\": \"Mine\"}}'"
 )
+_SPEECH = (
+    """echo '{{"model": "tts-1", "voice": "alloy", "input": "Hello"}}' | curl {base_url}/audio/speech """
+    "-H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d @- -o hello.mp3"
+)
 _QUESTION = '[{"role": "user", "content": "Hello"}]'
 
 
@@ -30,6 +34,7 @@ def announce_demo(configuration: Configuration, base_url: str, made_key: SecretS
     ]
     lines += [_curl(base_url, key, model) for model in EXAMPLE_MODELS.values()]
     lines += ["", f"echo '{{}}' | {_UPLOAD.format(base_url=base_url, key=key)}"]
+    lines += [_SPEECH.format(base_url=base_url, key=key)]
     lines += ["", f"mindgate usage --url {root} --admin-key {admin_key}"]
     lines += ["", f"Browse the API at {root}/docs. Stop with Ctrl-C."]
     show(lines)

@@ -21,13 +21,15 @@ from app.edge import patience
 from app.edge.asgi_side import AsgiSide
 from app.edge.client_request import ClientRequest
 from app.edge.head_rules import request_timed_out
+from app.edge.intake import Intake
 from app.edge.read_ahead import HEAD_END, ReadAhead
 from app.edge.refusal_replies import answer_fault, refusal_reply
 from app.edge.request_reader import RequestReader
-from app.edge.socket_options import bound_kernel, reset_on_close
+from app.edge.socket_options import bound_kernel
 from app.edge.socket_side import end_socket, open_socket
 from app.edge.surroundings import Surroundings
 from app.edge.wire_side import Answered
+from app.wire.departures import reset_on_close
 from app.wire.outbox import Outgoing
 from app.wire.web_socket import WebSocket
 
@@ -44,9 +46,9 @@ class HttpConnection(asyncio.Protocol):
         "_app",
         "_current",
         "_direct",
+        "_intake",
         "_is_head_timed",
         "_is_over",
-        "_is_paused",
         "_loop",
         "_on_room",
         "_peers",
@@ -91,7 +93,6 @@ class HttpConnection(asyncio.Protocol):
         self._refusal: ClientError | None = None  # the last reply, when its turn comes
         self._is_over = False  # nothing is read any more
         self.is_stopping = False
-        self._is_paused = False
         self._ahead = ReadAhead()
         self._on_room: Callable[[], None] | None = None
         self._socket: WebSocket | None = None  # which the transport calls instead of this
@@ -108,6 +109,7 @@ class HttpConnection(asyncio.Protocol):
         self.transport: asyncio.Transport = transport  # type: ignore[assignment] # a TCP one
         self.transport.set_write_buffer_limits(patience.HIGH_WATER_BYTES, patience.LOW_WATER_BYTES)
         self.out = Outgoing(self.transport, self.surroundings.outbox)
+        self._intake = Intake(self.transport, self._loop, self.cut)
         bound_kernel(transport)
         self._peers = (transport.get_extra_info("peername"), transport.get_extra_info("sockname"))
         peer = self._peers[0]
@@ -146,6 +148,7 @@ class HttpConnection(asyncio.Protocol):
         self._is_over = True
         self._on_room = None
         self._reader.close()
+        self._intake.close()
         self.connections.discard(self)
 
     @override
@@ -201,20 +204,11 @@ class HttpConnection(asyncio.Protocol):
             callback()
 
     def mind_reading(self) -> None:
-        """Reading is paused while the client is ahead of us, by requests or by a body that nobody has asked for.
-
-        Not before it must: while nothing is read, nobody sees the client leave.
-        """
+        """Reading is paused while the client is ahead of us, by requests or by a body that nobody has asked for."""
         unread = None if self._is_over else self._reader.request
         is_flooded = unread is not None and unread.is_flooded
         is_ahead = is_flooded or len(self._ahead) > patience.MOST_HELD_BYTES
-        if is_ahead == self._is_paused or self.transport.is_closing():
-            return
-        self._is_paused = is_ahead
-        if is_ahead:
-            self.transport.pause_reading()
-        else:
-            self.transport.resume_reading()
+        self._intake.hold(is_ahead)
 
     def await_body(self) -> None:
         """See `Wire.await_body`."""
@@ -250,15 +244,14 @@ class HttpConnection(asyncio.Protocol):
     def cut_short(self, *, is_framed: bool) -> None:
         """See `Wire.cut_short`."""
         self._current = None
-        if not is_framed:
+        if not is_framed:  # a body that only the end delimits would look whole
             reset_on_close(self.transport)
         self._end(is_read=True)
 
     def give_over(self, subprotocol: str) -> WebSocket:
         """See `Wire.give_over`. This connection stays among the server's until the websocket's end."""
         is_gone = self._current is None or self.transport.is_closing()
-        if self._is_paused and not is_gone:
-            self.transport.resume_reading()
+        self._intake.hold(False)
         on_lost = None if is_gone else self._lose_socket
         self._socket = open_socket(self.out, subprotocol, on_lost, self.is_full)
         if not is_gone:

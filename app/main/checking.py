@@ -8,6 +8,7 @@ whose refusal tells what is served (upstreams O-P3).
 import asyncio
 import re
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.domain.configuration import Configuration
@@ -76,7 +77,7 @@ async def _check(upstream: Upstream, trust: ssl.SSLContext, patience: float) -> 
         if upstream.has_list:
             paths = upstream.models_paths
             found = await discover(upstream, sender, paths=paths, patience_seconds=patience)
-            models, detail = len(found.models), ", ".join(model.id for model in found.models[:3])
+            models, detail = len(found.models), _first(model.id for model in found.models)
         elif upstream.dialect.path_providers:
             detail = await _ask_providers(upstream, sender, patience)
         else:
@@ -92,6 +93,12 @@ async def _check(upstream: Upstream, trust: ssl.SSLContext, patience: float) -> 
     return UpstreamReport(upstream.name, upstream.dialect.name, able, models, detail, fault, native)
 
 
+def _first(names: Iterable[str]) -> str:
+    """The first three of *names*, with a word for the rest."""
+    found = list(names)
+    return ", ".join([*found[:3], *(["…"] if len(found) > 3 else [])])
+
+
 async def _ask_providers(upstream: Upstream, sender: Sender, patience: float) -> str:
     """Which providers answer, and how many model prefixes each names. Raises when none does."""
     providers = upstream.entry.providers
@@ -101,7 +108,11 @@ async def _ask_providers(upstream: Upstream, sender: Sender, patience: float) ->
     if failures and len(failures) == len(answers):
         raise failures[0]
     found = {name: one for name, one in answers.items() if not isinstance(one, GatewayError)}
-    return ", ".join(f"{name} ({n} prefixes)" if n else name for name, n in found.items())
+    return ", ".join(f"{name} ({_counted(n)})" if n else name for name, n in found.items())
+
+
+def _counted(prefixes: int) -> str:
+    return "1 prefix" if prefixes == 1 else f"{prefixes} prefixes"
 
 
 async def _asked(

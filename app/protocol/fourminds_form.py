@@ -18,9 +18,6 @@ _FLATTENED = re.compile(r"4minds((?:\[[^\[\]]*\])+)")
 _MOST_LEVELS = 16
 _INTEGER = re.compile(rb"-?[0-9]{1,19}")
 _NUMBER_OR_BOOLEAN = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false")
-_CHARSET = re.compile(rb"charset[ \t]*=[ \t]*\"?([^\s\";]*)", re.IGNORECASE)
-_SAFE_CHARSETS = frozenset((b"utf-8", b"utf8", b"us-ascii"))
-_SAFE_ENCODINGS = frozenset((b"", b"7bit", b"8bit", b"binary"))
 
 _Node: TypeAlias = "bytes | dict[str, _Node] | list[_Node]"  # a leaf is its JSON text
 
@@ -62,9 +59,7 @@ def named_dataset(text: bytes, head: PartHead) -> str | None:
 
 
 def _check_plain(head: PartHead) -> None:
-    charset = _CHARSET.search(head.content_type)
-    is_safe = charset is None or charset[1].lower() in _SAFE_CHARSETS
-    if not is_safe or head.transfer_encoding.lower() not in _SAFE_ENCODINGS:
+    if not head.is_plain:
         raise wrong_field("must be plain UTF-8 text")
 
 

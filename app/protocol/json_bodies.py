@@ -10,17 +10,15 @@ from collections.abc import Collection
 import msgspec
 
 from app.domain.errors import InvalidRequest
-from app.protocol.lossless import NULL, is_json, text_of
+from app.protocol.json_text import top_level
+from app.protocol.lossless import NULL, text_of
 from app.protocol.members import (
-    Member,
     Members,
     PlainMembers,
     ScannedMembers,
-    TooDeep,
-    members,
     plain_values,
 )
-from app.protocol.nesting import MAX_DEPTH, is_shallow
+from app.protocol.nesting import is_shallow
 from app.protocol.splicing import Splice, spliced
 from app.protocol.utf8 import is_utf8
 
@@ -71,51 +69,4 @@ def read_json_body(body: bytes, acted_on: Collection[str]) -> JsonBody:
     values = plain_values(body)
     if values is not None and is_shallow(body, values) and is_utf8(body):
         return JsonBody(body, PlainMembers(body, values))
-    _check(body)
-    if not body.lstrip().startswith(b"{"):
-        raise InvalidRequest(
-            "Invalid type for the request body: expected an object.", code="invalid_type"
-        )
-    try:
-        found = tuple(members(body, 0))
-    except TooDeep:
-        raise InvalidRequest(
-            f"The JSON body nests deeper than {MAX_DEPTH} levels.", code="invalid_json"
-        ) from None
-    _check_once(found, acted_on)
-    return JsonBody(body, ScannedMembers(found))
-
-
-def _check_once(found: tuple[Member, ...], acted_on: Collection[str]) -> None:
-    names = [member.name for member in found if member.name in acted_on]
-    for name in names:
-        if names.count(name) > 1:
-            raise InvalidRequest(
-                f"The member '{name}' stands more than once in the JSON body. Send it once.",
-                code="invalid_json",
-                param=name,
-            )
-
-
-def _check(body: bytes) -> None:
-    if not body.strip():
-        reason = "it is empty"
-    elif not is_utf8(body):
-        reason = "it is not valid UTF-8"
-    elif not is_json(body):
-        reason = _fault(body)
-    else:
-        return
-    raise InvalidRequest(
-        f"We could not parse the JSON body of your request. Reason: {reason}.", code="invalid_json"
-    )
-
-
-def _fault(body: bytes) -> str:
-    try:
-        msgspec.json.decode(body, type=msgspec.Raw)
-    except msgspec.DecodeError as error:
-        return _BYTE.sub("", str(error))
-    except RecursionError:
-        return f"it nests deeper than {MAX_DEPTH} levels"
-    return "it is not JSON"
+    return JsonBody(body, ScannedMembers(top_level(body, acted_on)))

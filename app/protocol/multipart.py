@@ -3,7 +3,8 @@ A multipart form, understood as its bytes come and handed on exactly as they cam
 
 Law: the bytes of all events, joined, are the bytes that were fed, however they were cut. What two readers could read in
 two ways is refused, not guessed at: a boundary behind a bare line end, a folded or repeated header, a name in two
-spellings. Else an upstream could find a field that nobody here has seen, and with it another team's data set.
+spellings, names and values in another charset than UTF-8. Else an upstream could find a field that nobody here has
+seen, and with it another team's data set.
 Every form is read in linear time, a body at the speed of `bytes.find`.
 """
 
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from app.domain.errors import InvalidRequest, UnsupportedMediaType
+from app.domain.texts import shown
 
 MOST_PARTS = 1000
 MOST_HEAD_BYTES = 16 * 1024
@@ -31,6 +33,10 @@ _FIELD_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _LONE_BACKSLASH = re.compile(rb'(?:\\["\\])*\\(?!["\\])')
 _ESCAPED = re.compile(rb'\\(["\\])')
 _BROWSER_ESCAPED = re.compile(rb"%22|%0[DdAa]")
+_CHARSET = re.compile(rb"charset([^;=]*=[ \t]*\"?([^\s\";]*))?", re.IGNORECASE)
+_PLAIN_CHARSETS = frozenset((b"utf-8", b"utf8", b"us-ascii", b"ascii"))
+_PLAIN_ENCODINGS = frozenset((b"", b"7bit", b"8bit", b"binary"))
+_NAMES_CHARSET = "_charset_"  # a field that says in which charset the others are (RFC 7578, 4.6)
 _EPILOGUE = re.compile(rb"[ \t]*(?:\r?\n.*)?", re.DOTALL)
 _LINE_END, _HEAD_END = b"\r\n", b"\r\n\r\n"
 _CR, _LF = b"\r\n"
@@ -58,6 +64,12 @@ class PartHead(NamedTuple):
     content_type: bytes = b""
     transfer_encoding: bytes = b""
 
+    @property
+    def is_plain(self) -> bool:
+        """True when every reader takes the content as it is, and as UTF-8 where it takes it as text."""
+        encoding = self.transfer_encoding.lower()
+        return _says_utf8(self.content_type) and encoding in _PLAIN_ENCODINGS
+
 
 class Event(NamedTuple):
     """The next *raw* bytes of a form. *head*: of the part that begins with them, else None."""
@@ -78,7 +90,8 @@ def boundary_of(content_type: bytes) -> bytes:
     """The boundary that a form's *content_type* names, bare or quoted (RFC 2046).
 
     Raises UnsupportedMediaType for another type than multipart/form-data; InvalidRequest for a boundary that is
-    missing, given twice, longer than 70 characters, or of characters that none has.
+    missing, given twice, longer than 70 characters, or of characters that none has, and for another charset than UTF-8,
+    in which some readers would read the names of the fields.
     """
     match = _TYPE.fullmatch(content_type)
     if match is None:
@@ -93,6 +106,9 @@ def boundary_of(content_type: bytes) -> bytes:
             "The Content-Type of the form names no valid boundary. An SDK or `curl -F` sets it by itself: "
             "leave the header out."
         )
+    charsets = (value for name, value in (found or {}).items() if name.startswith(b"charset"))
+    if any(charset.lower() not in _PLAIN_CHARSETS for charset in charsets):
+        raise InvalidRequest("The Content-Type of the form names another charset than UTF-8.")
     return boundary
 
 
@@ -274,12 +290,23 @@ def _part_head(text: bytes) -> PartHead:
             "A part of the form has no name. Each needs the header "
             "'Content-Disposition: form-data; name=\"…\"', with the name in this one spelling."
         )
-    return PartHead(
+    head = PartHead(
         _name(found[b"name"]),
         _filename(found),
         fields.get(b"content-type", b""),
         fields.get(b"content-transfer-encoding", b""),
     )
+    if head.name == _NAMES_CHARSET or (head.filename is None and not head.is_plain):
+        raise InvalidRequest(
+            f"The form field '{shown(head.name, 100)}' must be plain UTF-8 text, as all of them."
+        )
+    return head
+
+
+def _says_utf8(content_type: bytes) -> bool:
+    """False for one that names any other charset, wherever and however often."""
+    named = (match[2] or b"" for match in _CHARSET.finditer(content_type))
+    return all(charset.lower() in _PLAIN_CHARSETS for charset in named)
 
 
 def _parameters(text: bytes) -> dict[bytes, bytes] | None:

@@ -50,11 +50,15 @@ _DELETED: Mapping[ObjectKind, bytes] = {
 }
 
 
+_UNFINISHED = ("validating_files", "pending", "created", "queued", "running", "paused")
+
+
 class _Told(msgspec.Struct):
     model: object = None
     fine_tuned_model: str | None = None
     fine_tuned_model_checkpoint: str | None = None
     training_file: str | None = None
+    status: object = None  # a checkpoint has none
 
 
 class _Deletion(msgspec.Struct):
@@ -109,13 +113,18 @@ def was_deleted(text: bytes) -> bool:
 
 
 def models_made(told: bytes) -> tuple[str, ...]:
-    """The models that a job, or one of its checkpoints, says it has made; most have made none. The one that it began
-    with is not among them: that is nobody's."""
+    """The models that a job, or one of its checkpoints, says it has made; most have made none.
+
+    The one that it began with is not among them: that is nobody's. Nor is what an unfinished job names: an upstream
+    that shows what it was sent would else let anybody claim any model.
+    """
     if b'"fine_tuned_model' not in told:
         return ()
     try:
         found = _TOLD.decode(told)
     except UNREADABLE:
+        return ()
+    if found.status in _UNFINISHED:
         return ()
     named = (found.fine_tuned_model, found.fine_tuned_model_checkpoint)
     return tuple(model for model in named if model and model != found.model)

@@ -10,31 +10,26 @@ bodies that SDKs write, ten times as fast, and gives up on whatever might mean s
 """
 
 import json
-import re
 from math import ceil, isfinite
 from typing import TypeVar
 
 import msgspec
 
 from app.domain.errors import InvalidRequest
+from app.protocol.json_text import neutral, top_level
 from app.protocol.lossless import UNREADABLE
 from app.protocol.members import (
     Member,
     Members,
     PlainMembers,
     ScannedMembers,
-    TooDeep,
-    members,
     plain_values,
 )
-from app.protocol.nesting import MAX_DEPTH, is_shallow
+from app.protocol.nesting import is_shallow
 from app.protocol.responses_shape import as_chat_body, is_chat_shaped
 from app.protocol.utf8 import is_utf8
 
 _BOM = b"\xef\xbb\xbf"
-_BYTE_POSITION = re.compile(r"\(byte (\d+)\)")
-_SYNTAX = msgspec.json.Decoder(msgspec.Raw)
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 # Two parsers may read two different values out of a repeated member, so one we act on may stand once (contract D6).
 _ACTED_ON = frozenset(
     (
@@ -140,10 +135,10 @@ def _greatest(values: dict[str, msgspec.Raw]) -> int | None:
 def read_closely(body: bytes) -> ChatRequest:
     """The same for any body. Raises InvalidRequest."""
     body = body.removeprefix(_BOM)
-    found = _top_level(body)
+    found = top_level(body, _ACTED_ON)
     chat = as_chat_body(body, found)
     if chat.body is not body:
-        body, found = chat.body, _top_level(chat.body)
+        body, found = chat.body, top_level(chat.body, _ACTED_ON)
     values = {member.name: member for member in found if member.name in _ACTED_ON}
     if "model" not in values:
         raise InvalidRequest(
@@ -216,59 +211,4 @@ def _read(text: bytes) -> object:
     except (
         msgspec.DecodeError
     ):  # half a character, 1e400, thousands of digits: legal JSON (contract D4)
-        return json.loads(_neutral(text), parse_int=float)
-
-
-def _top_level(body: bytes) -> tuple[Member, ...]:
-    _check_syntax(body)
-    if not body.lstrip().startswith(b"{"):
-        raise InvalidRequest(
-            "Invalid type for the request body: expected an object.", code="invalid_type"
-        )
-    try:
-        found = tuple(members(body, 0))
-    except TooDeep:
-        raise InvalidRequest(
-            f"The JSON body nests deeper than {MAX_DEPTH} levels.", code="invalid_json"
-        ) from None
-    names = [member.name for member in found if member.name in _ACTED_ON]
-    for name in names:
-        if names.count(name) > 1:
-            raise InvalidRequest(
-                f"The member '{name}' stands more than once in the JSON body. Send it once.",
-                code="invalid_json",
-                param=name,
-            )
-    return found
-
-
-def _check_syntax(body: bytes) -> None:
-    try:
-        if not body.isascii():
-            body.decode()
-        _SYNTAX.decode(_neutral(body))
-    except UnicodeDecodeError as error:
-        reason = f"it is not valid UTF-8 at {_place(body, error.start)}"
-    except (msgspec.DecodeError, RecursionError) as error:
-        position = _BYTE_POSITION.search(str(error))
-        reason = (
-            f"{_BYTE_POSITION.sub('', str(error)).strip()} at {_place(body, int(position[1]))}"
-            if position
-            else ("it is empty" if not body.strip() else str(error))
-        )
-    else:
-        return
-    raise InvalidRequest(
-        f"We could not parse the JSON body of your request. Reason: {reason}.", code="invalid_json"
-    )
-
-
-def _neutral(text: bytes) -> bytes:
-    """*text* for a parser that refuses lone surrogates, which are legal JSON (contract D4): every one a blank."""
-    return _SURROGATE.sub(rb"\\u0020", text) if b"\\" in text else text
-
-
-def _place(body: bytes, position: int) -> str:
-    before = body[:position]
-    line, column = before.count(b"\n") + 1, position - before.rfind(b"\n")
-    return f"line {line}, column {column}"
+        return json.loads(neutral(text), parse_int=float)

@@ -28,9 +28,13 @@ _MAKING: Mapping[ObjectKind, str] = {
 def unsupported(
     upstreams: Mapping[str, Upstream], operation: Operation, pin: str | None = None
 ) -> UnsupportedEndpoint:
-    """The refusal of *operation* by the upstream called *pin*, None: by all of *upstreams*."""
+    """The refusal of *operation* by the upstream called *pin*; None: by all of *upstreams*, or where some of them can,
+    by those that have the model that was asked for."""
     able = [one.name for one in upstreams.values() if one.supports(operation.capability)]
-    who = "No configured upstream supports" if pin is None else f"Upstream '{pin}' does not support"
+    if pin is not None:
+        who = f"Upstream '{pin}' does not support"
+    else:
+        who = "No upstream of this model supports" if able else "No configured upstream supports"
     dialects = dialects_with(operation.capability)
     if able:
         hint = f" Here {_listed(able)} would serve it."

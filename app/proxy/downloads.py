@@ -3,6 +3,7 @@ What a file holds, from its upstream to the client: whole or a range of it, in m
 L9, L10, upstreams 3.1).
 """
 
+import re
 from collections.abc import Callable
 
 from app.domain.errors import UpstreamAnswered
@@ -19,6 +20,7 @@ from app.upstreams.relayed_request import Relayed, relayed_request, segment
 from app.upstreams.upstream import Upstream
 
 _WHOLE, _PART, _NO_SUCH_RANGE = 200, 206, 416
+_SIZE = re.compile(r"bytes \*/[0-9]{1,18}")  # of a whole file, where a part is not to be had
 _ASKS_FOR_PART = (b"range", b"if-range")
 
 
@@ -89,6 +91,7 @@ def _no_such_range(headers: HeaderList) -> UpstreamAnswered:
         param="range",
     )
     size = header(headers, b"content-range")
-    fields = [(b"content-range", size.encode("latin-1"))] if size else []
+    is_size = size is not None and _SIZE.fullmatch(size)
+    fields = [(b"content-range", size.encode("latin-1"))] if size and is_size else []
     error.relayed = (*response_headers(headers), *fields)
     return error

@@ -82,6 +82,8 @@ class FamilyDesk:
         else:
             self._routes.check_unnamed(call, upstream)
             await self._billing.admit(call.principal, call.exchange)
+        if body is not None:
+            await self._routes.check_files(call, upstream, raw)
         relayed = Relayed(call.client.method, path, call.client.query, raw, _JSON if raw else b"")
         await self._relayed(call, upstream, relayed)
 

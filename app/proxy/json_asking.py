@@ -116,6 +116,8 @@ def _is_answer(body: bytes, found: Members | None) -> bool:
         return is_json(body)
     if any(name in found for name in _WHAT_ANSWERS_HAVE):
         return True
+    if "detail" in found:  # upstreams E-S3, E-S4
+        return False
     error, status = (_value(body, found.find(name)) for name in ("error", "status"))
     return error in (b"", NULL) and status != b'"error"'
 

@@ -37,7 +37,9 @@ class ModelAccess:
         try:
             route = await self._finder.find(model, operation=call.operation, pin=call.pin)
         except UnsupportedEndpoint:
-            raise unsupported(self._upstreams, call.operation, call.pin) from None
+            prefix = model.partition("/")[0]
+            pin = call.pin or (prefix if prefix in self._upstreams else None)
+            raise unsupported(self._upstreams, call.operation, pin) from None
         if not self._rights.may_use(call.principal, route):
             raise unknown_model(model)
         return route

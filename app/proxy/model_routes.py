@@ -8,6 +8,7 @@ from app.domain.errors import InvalidRequest
 from app.domain.routes import Deployment, Route
 from app.protocol.json_bodies import JsonBody
 from app.protocol.lossless import literal
+from app.protocol.named_objects import may_name_files
 from app.protocol.requests import ChatRequest
 from app.proxy.billing import Billing
 from app.proxy.call import Call
@@ -50,6 +51,11 @@ class ModelRoutes:
         if deployment.model == exchange.model_requested:
             return upstream, body.text
         return upstream, body.with_value("model", literal(deployment.model))
+
+    async def check_files(self, call: Call, upstream: Upstream, text: bytes) -> None:
+        """*text*, JSON for *upstream*, may go on. Raises ObjectNotFound for a stored file that is not the caller's."""
+        if may_name_files(text):
+            await self._rights.check_files(call.principal, (upstream.name,), text, param="file_id")
 
     def check_unnamed(self, call: Call, upstream: Upstream) -> None:
         """A request that names no model, or none that the gateway can see, may go on. Raises InvalidRequest where the

@@ -16,16 +16,21 @@ from app.domain.errors import (
     GatewayError,
     ModelNotFound,
     PermissionDenied,
+    UnsupportedEndpoint,
     UpstreamAnswered,
     UpstreamError,
     UpstreamMalformed,
     no_such_model,
 )
 from app.domain.routes import Deployment, Route
+from app.protocol.error_shapes import error_in
 from app.protocol.headers import header
+from app.protocol.lossless import is_json
 from app.protocol.models import ModelEntry, anthropic_model_list, deleted, model_list, model_object
+from app.protocol.object_shapes import was_deleted
 from app.proxy.attempts import Attempts
 from app.proxy.call import Call
+from app.proxy.chooser import unsupported
 from app.proxy.model_rights import ModelRights
 from app.proxy.source import Source
 from app.routing.catalogue import Catalogue
@@ -33,6 +38,7 @@ from app.routing.finder import FIRST_ROUND_SECONDS, RouteFinder
 from app.upstreams.deadlines import deadlines
 from app.upstreams.discovery import DiscoveredModel, parse_model
 from app.upstreams.model_requests import model_request
+from app.upstreams.refusals import refusal_of_ok_error
 from app.upstreams.upstream import Upstream
 
 _OWNER_OF_ALIASES = "mindgate"
@@ -119,9 +125,19 @@ class ModelDesk:
             ):  # as another team's, which is not shown (reliability S16)
                 raise no_such_model(name)
             require_all_resources(call.principal)
-        body = await self._ask(call, self._upstreams[deployment.upstream], deployment)
-        self._rights.deleted(call, deployment)
-        self._on_deleted()
+        upstream = self._upstreams[deployment.upstream]
+        body = await self._ask(call, upstream, deployment)
+        if body.strip() and _is_error(body):
+            raise refusal_of_ok_error(
+                upstream=upstream.name,
+                dialect=upstream.dialect.name,
+                body=body,
+                model=name,
+                secrets=upstream.secrets(),
+            )
+        if was_deleted(body):  # else it would be nobody's while it is there, and so everybody's
+            self._rights.deleted(call, deployment)
+            self._on_deleted()
         return body or deleted(name)
 
     async def _route_to_delete(self, call: Call, name: str) -> Route:
@@ -135,7 +151,8 @@ class ModelDesk:
         # Nobody who deletes lists it: whoever serves the name owns it, not the default upstream's namesake.
         seen = structs.replace(call, exchange=replace(call.exchange, endpoint="models.get"))
         owner = (await self._route(seen, name)).deployments[0].upstream
-        self._finder.table.pinned(owner, call.operation)
+        if not self._upstreams[owner].supports(call.operation.capability):
+            raise unsupported(self._upstreams, call.operation, owner)
         if route is None or route.deployments[0].upstream != owner:
             raise no_such_model(name)
         return route
@@ -151,6 +168,10 @@ class ModelDesk:
             route = await self._finder.find(name, operation=call.operation, pin=call.pin)
         except ModelNotFound:
             raise no_such_model(name) from None
+        except UnsupportedEndpoint:
+            if call.pin is None:
+                raise  # it names who has the model: what others could do is no help
+            raise unsupported(self._upstreams, call.operation, call.pin) from None
         if not self._rights.may_use(call.principal, route):
             raise no_such_model(name)
         return route
@@ -226,6 +247,11 @@ def _may_stand_in(upstream: Upstream, error: GatewayError) -> bool:
     if isinstance(error, ModelNotFound):
         return upstream.capabilities["models.get"] == "map"
     return not isinstance(error, UpstreamAnswered) or error.status >= 500
+
+
+def _is_error(body: bytes) -> bool:
+    """True for what stands under a 200 and is no answer (upstreams E-C9, E-C10)."""
+    return not is_json(body) or error_in(body, status=502, unsaid="…") is not None
 
 
 def _object(found: DiscoveredModel, name: str) -> bytes:

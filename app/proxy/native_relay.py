@@ -3,7 +3,8 @@ A native request over HTTP and its answer: as they are, but for the credential a
 N10).
 
 Nothing is asked twice once a byte has left, but a GET by its connection's own rules; no redirect is followed. An answer
-of any status is the answer, errors too; only a refused credential is the operator's affair and told as such (E-C4).
+of any status is the answer, errors too; only a refused credential is the operator's affair and told as such (E-C4). An
+error that repeats the gateway's own credential passes without it (reliability S5).
 """
 
 from collections.abc import AsyncGenerator, Callable
@@ -42,6 +43,8 @@ _SPOKEN = (
     "input",
 )  # the members that hold what is spoken, in either age of the service (A2)
 _WAITING = (429, 503)
+_ERROR = 400
+_SHORTEST_SECRET = 4  # a shorter one would strike out ordinary words
 # Whatever a service answers, a browser shows it as what it says it is, and runs none of it in our name.
 _INERT: HeaderList = [
     (b"x-content-type-options", b"nosniff"),
@@ -119,13 +122,17 @@ class NativeRelay:
             if request.has_left and relayed.method != "GET":
                 error.should_retry = False  # it may have been done (contract G3)
             raise
-        if answer.response.status >= 400:
+        if answer.response.status >= _ERROR:
             exchange.outcome = Outcome.UPSTREAM_ERROR
         return answer
 
     async def pass_on(self, call: Call, answer: Answer) -> None:
-        """The client has *answer* as it came."""
+        """The client has *answer* as it came; an error without the upstream's secrets."""
         response = answer.response
+        if response.status >= _ERROR and call.client.method != "HEAD":
+            body = await self.whole(answer)
+            await self.give(call, answer, _without_secrets(body, answer.upstream))
+            return
         call.reply.relayed = response_headers(response.headers)
         await self._bodies.relay(
             answer,
@@ -149,6 +156,14 @@ class NativeRelay:
         call.reply.relayed = response_headers(answer.response.headers)
         call.reply.begin(answer.response.status, _fields(answer), len(body))
         await call.reply.end_of_body(body)
+
+
+def _without_secrets(body: bytes, upstream: Upstream) -> bytes:
+    """*body* as it came, but for the upstream's configured credentials and its host (contract F11)."""
+    for secret in sorted(upstream.secrets(), key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
+            body = body.replace(secret.encode(), b"[key]")
+    return body
 
 
 async def spoken_characters(body: Body) -> int:

@@ -95,7 +95,6 @@ class NativeSockets:
                 theirs,
                 exchange,
                 seconds=upstream.timeouts.total_seconds,
-                has_left=lambda: call.client.is_gone,
                 on_tick=lambda: self._went_on(exchange, heard_ms()),
             )
         except asyncio.CancelledError:  # the gateway stops: who leaves closes his socket, no more

@@ -27,6 +27,7 @@ from app.domain.outcome import Outcome
 from app.domain.principal import Principal
 from app.domain.routes import Deployment, Route
 from app.protocol.headers import HeaderList
+from app.protocol.named_objects import may_name_files
 from app.protocol.native_paths import SOCKET, NativePaths
 from app.protocol.requests import read_chat_request
 from app.protocol.socket_keys import with_query_key
@@ -261,6 +262,9 @@ class Pipeline:
         ):
             raise unknown_model(chat.model)  # one answer for unknown and forbidden (contract F14)
         exchange.provider = provider or ""
+        if principal.resources != "all" and may_name_files(chat.body):
+            asked = {one.upstream for one in route.deployments}
+            await steps.rights.check_files(principal, asked, chat.body, param="messages")
         if chat.stores:
             steps.stored.watch(principal, exchange)
         await steps.billing.admit_chat(principal, chat, route, exchange)

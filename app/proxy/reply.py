@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Protocol
 from urllib.parse import quote
 
-from app.domain.errors import GatewayError
+from app.domain.errors import Draining, GatewayError
 from app.domain.exchange import NOBODY, Exchange
 from app.domain.limits import RateHeaders
 from app.protocol.errors import error_body, error_event, error_headers
@@ -31,6 +31,7 @@ def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"".join([b"%b: %b\r\n" % pair for pair in headers])
 
 
+_DONE_ONCE = frozenset(("files", "fine_tuning", "fine_tuning.more", "datasets", "native"))
 _RATE_LIMIT = b"x-ratelimit-"
 _ABOUT = b"x-request-id: %b\r\n%b%bserver-timing: upstream;dur=%d.%d, gateway;dur=%d.%d\r\n"
 _JSON = _lines(JSON_HEADERS)
@@ -177,6 +178,8 @@ class Reply:
             return
         if self._exchange.attempts > 1:
             error.should_retry = False  # the gateway has tried enough for both (contract G1)
+        elif isinstance(error, Draining) and _may_be_done(self._exchange):
+            error.should_retry = False
         body = error_body(error)
         self._start(error.status, _lines(error_headers(error)), error.relayed, len(body))
         self._books.book(self._exchange)
@@ -258,6 +261,12 @@ class Reply:
             ours // 10,
             ours % 10,
         )
+
+
+def _may_be_done(exchange: Exchange) -> bool:
+    """Whether the upstream may have what makes or changes a thing, and would do it twice (contract G3)."""
+    has_left = exchange.method != "GET" and exchange.sent_at is not None
+    return has_left and exchange.endpoint in _DONE_ONCE
 
 
 def _is_replaced(name: bytes, rate: RateHeaders) -> bool:

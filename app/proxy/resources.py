@@ -15,6 +15,7 @@ from app.domain.stored_objects import ObjectKind, ObjectName
 from app.protocol.json_bodies import JsonBody, read_json_body
 from app.protocol.lists import id_of, read_page
 from app.protocol.lossless import literal
+from app.protocol.named_objects import named_objects
 from app.protocol.object_ids import no_such_object, object_id
 from app.protocol.object_shapes import deletion, filled, was_deleted
 from app.proxy.billing import Billing
@@ -23,6 +24,7 @@ from app.proxy.chooser import Chooser
 from app.proxy.claims import Claims
 from app.proxy.json_asking import JsonAsking
 from app.proxy.model_rights import ModelRights
+from app.proxy.off_loop import off_loop
 from app.proxy.resource_lists import ResourceLists
 from app.proxy.resource_rows import ROWS, Act, Row
 from app.routing.table import RoutingTable
@@ -105,6 +107,7 @@ class ResourceDesk:
             upstream, text = await self._placed(call, body)
         else:
             upstream, text = self._chooser.usual(call), body.text
+        await self._check_named(call, upstream, body)
         relayed = Relayed("POST", row.path, call.client.query, text, _JSON)
         whole = await self._asking.ask(call, upstream, relayed)
         made = id_of(whole.body)
@@ -112,6 +115,16 @@ class ResourceDesk:
             self._claims.made(call, upstream, row.kind, made)
             await self._note_models_of(call, upstream, row, made, whole.body)
         await call.reply.whole(filled(whole.body, row.shape, whole.members), whole.status)
+
+    async def _check_named(self, call: Call, upstream: Upstream, body: JsonBody) -> None:
+        """Whatever *body* names at any depth is the caller's to use. Raises ObjectNotFound and ModelNotFound."""
+        for kind, named in sorted(await off_loop(len(body.text), named_objects, body.text)):
+            if kind == "model":
+                self._check_model(call, upstream, named, named.removeprefix(f"{upstream.name}/"))
+                continue
+            name = ObjectName(upstream.name, kind, named)
+            if not await self._register.may_touch(call.principal, name):
+                raise no_such_object(kind, named)
 
     async def _admitted(self, call: Call) -> Upstream:
         upstream = self._chooser.usual(call)

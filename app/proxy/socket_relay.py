@@ -26,6 +26,7 @@ _LAST_WORDS_SECONDS = (
 )
 _LOOK_SECONDS = 0.2  # between two looks at a client, while what it said is not taken (law 5)
 _TICK_SECONDS = 30.0
+_VERSION = ((b"sec-websocket-version", b"13"),)  # RFC 6455, 4.4: what we would take
 _LONG_ENOUGH = "This socket has been open for as long as one may be. Open another."
 
 
@@ -42,7 +43,9 @@ def check_opening(headers: HeaderList) -> None:
     try:
         acceptance(headers)
     except BadHandshake as fault:
-        raise InvalidRequest(f"The request opens no websocket: {fault}.") from None
+        error = InvalidRequest(f"The request opens no websocket: {fault}.")
+        error.relayed = _VERSION
+        raise error from None
 
 
 async def join(
@@ -51,16 +54,15 @@ async def join(
     exchange: Exchange,
     *,
     seconds: float,
-    has_left: Callable[[], bool] = lambda: False,
     on_tick: Callable[[], None] = lambda: None,
 ) -> Ended:
     """How it ended, once one side is closed and the other has all that came before; at the latest after *seconds*.
 
-    The sides that are open still are the caller's to close. Cancelled, it passes on nothing more. *has_left*: whether
-    the client's connection is gone. *on_tick* is called now and then.
+    The sides that are open still are the caller's to close. Cancelled, it passes on nothing more. *on_tick* is called
+    now and then.
     """
     async with asyncio.TaskGroup() as group:
-        up = group.create_task(_up(client, upstream, has_left))
+        up = group.create_task(_up(client, upstream))
         down = group.create_task(_down(client, upstream, exchange))
         sources = {down: "upstream", up: "client"}
         while True:
@@ -105,7 +107,7 @@ async def _down(client: WebSocket, upstream: WebSocket, exchange: Exchange) -> E
         exchange.bytes_out += len(message.payload)
 
 
-async def _up(client: WebSocket, upstream: WebSocket, has_left: Callable[[], bool]) -> Ended:
+async def _up(client: WebSocket, upstream: WebSocket) -> Ended:
     """The same the other way. A client that leaves while its words are stuck is seen to leave."""
     while True:
         try:
@@ -114,7 +116,7 @@ async def _up(client: WebSocket, upstream: WebSocket, has_left: Callable[[], boo
             return Ended("client", closed.code, closed.reason)
         try:
             while not await _taken(upstream, message):
-                if has_left():
+                if client.has_left:
                     return Ended("client", CUT)
         except SocketClosed as closed:
             return Ended("upstream", closed.code, closed.reason)

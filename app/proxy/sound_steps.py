@@ -6,17 +6,23 @@ from typing import TypeVar
 
 from app.domain.configuration import Timeouts
 from app.domain.errors import GatewayError, Overloaded, UpstreamUnreachable
+from app.protocol.error_shapes import error_in
 from app.protocol.headers import SSE_HEADERS, header, response_headers
+from app.protocol.lossless import is_json
 from app.proxy.attempts import Answer, Attempts
 from app.proxy.body_relay import BodyRelay
 from app.proxy.call import Call
 from app.proxy.model_access import ModelAccess
 from app.proxy.sound_billing import NO_TOKENS, SoundBilling
+from app.proxy.source import Source
 from app.upstreams.deadlines import deadlines
+from app.upstreams.refusals import refusal_of_ok_error
 from app.upstreams.relayed_request import Relayed, relayed_request
 from app.upstreams.upstream import Upstream
 
 _EVENTS = b"text/event-stream"
+_NO_SOUND = (b"json", b"text/html")
+_BAD_GATEWAY = 502
 _UNKNOWN_TYPE = b"application/octet-stream"
 
 Plan = TypeVar("Plan")
@@ -49,7 +55,13 @@ class SoundSteps:
         )
 
     async def pass_on(self, call: Call, answer: Answer) -> None:
-        """*answer* has reached the client byte for byte, under its own type (upstreams P7)."""
+        """*answer* has reached the client byte for byte, under its own type (upstreams P7).
+
+        Raises the error that it may hold in the place of sound or text (E-C9).
+        """
+        if any(word in answer.content_type.lower() for word in _NO_SOUND):
+            await self._pass_on_text(call, answer)
+            return
         call.exchange.usage = NO_TOKENS
         fields, length = [(b"content-type", answer.content_type or _UNKNOWN_TYPE)], None
         if answer.content_type.lower().startswith(_EVENTS):
@@ -61,6 +73,30 @@ class SoundSteps:
         await self.relay.relay(
             answer, call.exchange, call.reply, status=200, fields=fields, length=length
         )
+
+    async def _pass_on_text(self, call: Call, answer: Answer) -> None:
+        upstream, headers = answer.upstream, answer.response.headers
+        try:
+            body = await Source(answer, self.now, limit=upstream.entry.max_json_bytes).rest(b"")
+        finally:
+            await answer.response.aclose()
+        call.exchange.upstream_first_at = self.now()
+        if _is_error(body):
+            raise refusal_of_ok_error(
+                upstream=upstream.name,
+                dialect=upstream.dialect.name,
+                body=body,
+                model=call.exchange.model_requested,
+                secrets=upstream.secrets(),
+            )
+        call.exchange.usage = NO_TOKENS
+        call.reply.relayed = response_headers(headers)
+        call.reply.begin(200, [(b"content-type", answer.content_type)], len(body))
+        await call.reply.end_of_body(body)
+
+
+def _is_error(body: bytes) -> bool:
+    return not is_json(body) or error_in(body, status=_BAD_GATEWAY, unsaid="…") is not None
 
 
 async def first_reached(plans: Sequence[Plan], ask: Callable[[Plan], Awaitable[Result]]) -> Result:

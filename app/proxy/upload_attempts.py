@@ -5,6 +5,7 @@ client that takes long, which whoever reads its body bounds; an upstream that st
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
+from contextlib import aclosing
 
 from msgspec.structs import replace
 
@@ -14,6 +15,8 @@ from app.upstreams.client import UpstreamRequest
 from app.upstreams.deadlines import Deadlines
 from app.upstreams.upstream import Upstream
 from app.wire.requests import Upload
+
+_BEHIND_SECONDS = 1.0  # the total deadline, so that it is that one which passes
 
 
 class UploadAttempts:
@@ -43,9 +46,9 @@ class UploadAttempts:
         patience = asyncio.timeout(None)
         pieces = _timed(upload.pieces, patience, limits.first_byte_seconds)
         request.body = Upload(pieces, upload.length)
-        lax = replace(limits, first_byte_at=limits.total_at)
+        lax = replace(limits, first_byte_at=limits.total_at + _BEHIND_SECONDS)
         try:
-            async with patience:
+            async with patience, aclosing(pieces):
                 answer = await send(
                     upstream, request, lax, exchange, capability=capability, statuses=statuses
                 )
@@ -53,8 +56,6 @@ class UploadAttempts:
             if not patience.expired():
                 raise
             raise limits.first_byte_passed() from None
-        finally:
-            await pieces.aclose()
         answer.deadlines = replace(limits, first_byte_at=self._now() + limits.idle_seconds)
         return answer
 
@@ -62,11 +63,12 @@ class UploadAttempts:
 async def _timed(
     pieces: AsyncIterator[bytes], patience: asyncio.Timeout, seconds: float
 ) -> AsyncGenerator[bytes, None]:
-    """*pieces*; when all have been taken, *patience* lasts that many *seconds* more."""
+    """*pieces*; when all have been taken, or no more will be, *patience* lasts that many *seconds* more."""
     try:
         async for piece in pieces:
             yield piece
-        patience.reschedule(asyncio.get_running_loop().time() + seconds)
     finally:
+        if not patience.expired():
+            patience.reschedule(asyncio.get_running_loop().time() + seconds)
         if isinstance(pieces, AsyncGenerator):
             await pieces.aclose()

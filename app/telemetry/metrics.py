@@ -66,7 +66,7 @@ def _totals(
     yield (
         CounterMetricFamily,
         "mindgate_journal_dropped_total",
-        "Usage records lost because the journal could not be written for too long.",
+        "Usage records and owners of objects lost because the journal could not be written for too long.",
         watched.journal_dropped,
     )
     yield (

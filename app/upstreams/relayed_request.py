@@ -11,7 +11,9 @@ from app.upstreams.client import UpstreamRequest
 from app.upstreams.upstream import Upstream
 from app.wire.requests import RequestHead, Upload
 
-_KEY_PARAMETERS = frozenset({"api_key", "key"})  # a key may stand in the query; it never goes on
+# A key may stand in the query, under this name or one much like it; it never goes on.
+_KEY_PARAMETERS = frozenset({"key", "apikey", "xapikey", "accesstoken"})
+_NO_LETTERS = str.maketrans("", "", "_-[] ")
 
 
 class Relayed(NamedTuple):
@@ -44,8 +46,12 @@ def without_keys(query: str) -> str:
     if not query:
         return ""
     parts = query.split("&")
-    kept = (part for part in parts if unquote_plus(part.partition("=")[0]) not in _KEY_PARAMETERS)
-    return "&".join(kept)
+    return "&".join([part for part in parts if not _carries_key(part)])
+
+
+def _carries_key(part: str) -> bool:
+    name = unquote_plus(part.partition("=")[0])
+    return name.translate(_NO_LETTERS).lower() in _KEY_PARAMETERS
 
 
 def segment(text: str) -> str:

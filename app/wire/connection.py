@@ -7,11 +7,14 @@ R14, R15); in every other case it is closed.
 """
 
 import asyncio
+import os
+import socket
 from typing import Protocol
 
 from typing_extensions import override
 
 from app.wire.connecting import Dialled
+from app.wire.departures import reset_on_close
 from app.wire.errors import (
     CutBeforeHead,
     CutBody,
@@ -167,12 +170,15 @@ class Connection(Dialled):
 
     @override
     def close(self) -> None:
-        """The connection is ended at once; an answer under way has been given up by its reader."""
+        """The connection is ended at once; an answer under way has been given up by its reader. In the midst of a
+        request by a reset: an end would stand behind megabytes that the kernel holds, if the other side is slow."""
         self._answer = None
         self.due = NEVER
         if self.is_open:
             self.is_open = False
             self.out.drop()
+            if not self.request_is_whole:
+                reset_on_close(self.transport)
             self.transport.abort()
             if self._writable is not None and not self._writable.done():
                 self._writable.set_result(None)
@@ -226,6 +232,8 @@ class Connection(Dialled):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._answer is not None and not self._reader.status and self.origin.scheme == "http":
+            self._hear_last_words()
         self.cut()
         self._reader.close()
         self._keeper.on_lost(self)
@@ -247,6 +255,20 @@ class Connection(Dialled):
             self._writable.set_result(None)
 
     # ------------------------------------------------------------------------------------------------------------------
+
+    def _hear_last_words(self) -> None:
+        """An answer that came before the end of the request, with the connection's: a write that failed first has kept
+        it from being read. Behind TLS, nobody can get at it."""
+        sock = self.transport.get_extra_info("socket")
+        if sock is None:
+            return
+        try:
+            with socket.socket(fileno=os.dup(sock.fileno())) as last:
+                came = last.recv(_LINGER_BYTES, socket.MSG_DONTWAIT)
+        except OSError:
+            return
+        if came:
+            self.data_received(came)
 
     def _over(self) -> None:
         reader, response = self._reader, self._answer

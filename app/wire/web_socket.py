@@ -16,6 +16,7 @@ from websockets.frames import CONT, DATA_OPCODES, TEXT, Close, CloseCode, Frame
 from websockets.protocol import Protocol, Side, State
 
 from app.wire.close_frames import fitting, is_utf8, sendable
+from app.wire.departures import give_up, has_left
 from app.wire.handshake import SILENT
 from app.wire.messages import Message, SocketClosed
 from app.wire.outbox import Outgoing
@@ -154,7 +155,7 @@ class WebSocket(asyncio.Protocol):
         if self._fate is None and self._protocol.state is State.OPEN:
             self._protocol.send_close(_OUR_END.code)
             self._write(self._protocol.data_to_send())
-            self._set_timer(self._loop.call_later(CLOSE_SECONDS, self._transport.abort))
+            self._set_timer(self._loop.call_later(CLOSE_SECONDS, give_up, self._transport))
 
     def begin_close(self, code: int, reason: str = "") -> None:
         """As `close`, without a wait: the connection ends by itself."""
@@ -170,6 +171,11 @@ class WebSocket(asyncio.Protocol):
             self._protocol.send_close(sendable(code), fitting(reason))
         self._write(self._protocol.data_to_send())
         self._go_on()
+
+    @property
+    def has_left(self) -> bool:
+        """True once the other side's end has come, even where nobody has read as far (law 5)."""
+        return self._is_lost or has_left(self._transport)
 
     def abort(self) -> None:
         """Closed at once."""
@@ -370,7 +376,7 @@ class WebSocket(asyncio.Protocol):
             return
         self._fate = fate
         self._pong = b""
-        self._set_timer(self._loop.call_later(CLOSE_SECONDS, self._transport.abort))
+        self._set_timer(self._loop.call_later(CLOSE_SECONDS, give_up, self._transport))
         self._wake_receiver()
         self._wake_senders()
 

@@ -63,6 +63,10 @@ class Ledger:
         self._check()
         return self._answered(await self.objects.models())
 
+    async def has_any(self, upstream: str, kind: ObjectKind) -> bool:
+        self._check()
+        return await self.objects.has_any(upstream, kind)
+
     async def models_mark(self) -> tuple[int, int]:
         self._check()
         return await self.objects.models_mark()
@@ -340,6 +344,27 @@ async def test_who_may_use_a_model(desk, maker, may_use, when):
     assert asked.register.may_use_model(OTHER_TEAM, "sun", "ft-2")
 
 
+@pytest.mark.parametrize("spelling", ["ft-A", "FT-a", " ft-a", "ft-a\t", "ft-a\u00a0"])
+async def test_a_lax_upstream_is_not_asked_for_anothers_model_in_another_spelling(desk, spelling):
+    assert desk.register.may_use_model(OTHER_TEAM, "sun", spelling)
+
+    desk.register.claim(OWN_TEAM, ObjectName("sun", "model", "ft-a"), exchange_id="req_1", at_ms=1)
+
+    assert not desk.register.may_use_model(OTHER_TEAM, "sun", spelling)
+    assert desk.register.may_use_model(OWN_TEAM, "sun", spelling)
+    assert desk.register.may_use_model(OTHER_TEAM, "moon", spelling)
+
+
+async def test_two_models_that_look_alike_are_each_its_own_teams(desk):
+    desk.register.claim(OWN_TEAM, ObjectName("sun", "model", "ft-a"), exchange_id="req_1", at_ms=1)
+    desk.register.claim(OTHER_TEAM, ObjectName("sun", "model", "FT-A"), exchange_id="r", at_ms=2)
+
+    assert desk.register.may_use_model(OWN_TEAM, "sun", "ft-a")
+    assert desk.register.may_use_model(OTHER_TEAM, "sun", "FT-A")
+    assert not desk.register.may_use_model(OTHER_TEAM, "sun", "ft-a")
+    assert not desk.register.may_use_model(OWN_TEAM, "sun", "Ft-a")
+
+
 async def test_a_model_that_is_gone_is_anybodys_everywhere(desk):
     desk.claim(OWN_TEAM, MODEL)
     await desk.register.refresh()
@@ -571,6 +596,20 @@ def test_without_storage_memory_is_bounded_and_the_oldest_is_nobodys():
         return [await register.may_touch(OWN_TEAM, name) for name in names]
 
     assert asyncio.run(story()) == [True, False, True, True]
+
+
+async def test_without_storage_a_model_is_never_forgotten_for_then_it_would_be_everybodys():
+    objects = MemoryObjects(most=3)
+    register = Register(objects, objects.note)
+    register.claim(OWN_TEAM, MODEL, exchange_id="req_1", at_ms=1_000)
+    for number in range(10):
+        name = FILE._replace(id=f"file-{number}")
+        register.claim(OTHER_TEAM, name, exchange_id="req_1", at_ms=1_000)
+
+    await register.refresh()
+
+    assert not register.may_use_model(OTHER_TEAM, MODEL.upstream, MODEL.id)
+    assert 1 + 3 == len(objects)
 
 
 async def test_a_register_without_storage_knows_at_once():

@@ -386,7 +386,7 @@ def test_the_page_of_docs_shows_every_route_that_is_served_and_no_other():
     served = {route for name in {*SERVED, *own} for route in routes[name]}
     paths = control_plane().openapi()["paths"]
     shown = {
-        f"* {path}" if "Families" in operation["tags"] else f"{method.upper()} {path}"
+        f"* {path}" if "families" in operation["tags"] else f"{method.upper()} {path}"
         for path, methods in paths.items()
         for method, operation in methods.items()
         if path.startswith("/v1/")

@@ -201,7 +201,7 @@ async def test_bytes_behind_a_handshake_nobody_answered_yet_are_not_collected():
         sending = asyncio.ensure_future(client.send(OPENING + frame(Opcode.BINARY, bytes(9 << 20))))
         await one.requests(1)
         connection = connection_of(one)
-        assert await eventually(lambda: connection._is_paused)
+        assert await eventually(lambda: connection._intake.is_held)
         assert len(connection._ahead) <= 64 * 1024 + 256 * 1024
         go_on.set()
         await client._until(b"\r\n\r\n")

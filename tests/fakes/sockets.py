@@ -17,6 +17,7 @@ class FakeSocket(WebSocket):
         self.subprotocol = subprotocol
         self.sent: list[Message] = []
         self.closed_with: SocketClosed | None = None
+        self.is_left = False  # by its other side, which nobody has read yet
         self._far: FakeSocket = self
         self._came: asyncio.Queue[Message | SocketClosed] = asyncio.Queue()
         self._may_send = asyncio.Event()
@@ -41,6 +42,11 @@ class FakeSocket(WebSocket):
             raise SocketClosed(*self.closed_with.args)
         self.sent.append(message)
         self._far._came.put_nowait(message)
+
+    @property
+    @override
+    def has_left(self) -> bool:
+        return self.is_left
 
     @override
     def begin_close(self, code: int, reason: str = "") -> None:

@@ -5,10 +5,13 @@ The sweep goes over the endpoint table itself, so a route that is added is in it
 """
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -21,6 +24,7 @@ from app.protocol import endpoints
 from app.simulators.server import Simulators
 from tests.fakes.gateways import RunningGateway, running
 from tests.fakes.ledgers import storage_in
+from tests.fakes.raw_client import ask, request
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -229,6 +233,221 @@ async def test_no_upload_goes_into_its_dataset(gateway, made):
 
     assert [404, 404] == [one.status_code for one in answers]
     assert 0 == dataset["file_count"]
+
+
+def form_of(*parts: tuple[str, bytes]) -> bytes:
+    """A form that begins with *parts*, header and value of each, and ends with a file."""
+    file = ('Content-Disposition: form-data; name="file"; filename="b.jsonl"', TRAINING)
+    written = [
+        f"--B\r\n{head}\r\n\r\n".encode() + value + b"\r\n" for head, value in (*parts, file)
+    ]
+    return b"".join(written) + b"--B--\r\n"
+
+
+FIELD = 'Content-Disposition: form-data; name="{}"'
+# What a reader that heeds a charset takes for the field `4minds`, in UTF-7.
+HIDDEN = FIELD.format("+ADQ-minds")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "head"),
+    [
+        pytest.param("; charset=utf-7", HIDDEN, id="the charset of the form"),
+        pytest.param('; CharSet="UTF-16"', FIELD.format("4minds"), id="a charset in which nothing is read here"),
+        pytest.param("", FIELD.format("_charset_"), id="a field that names the charset"),
+        pytest.param(
+            "", FIELD.format("4minds") + "\r\nContent-Type: text/plain; charset=utf-8; charset=utf-7",
+            id="the charset of the field, the second",
+        ),
+        pytest.param("", FIELD.format("4minds") + "\r\nContent-Transfer-Encoding: base64", id="an encoding"),
+    ],
+)  # fmt: skip
+async def test_no_form_is_read_in_two_ways(gateway, simulators, made, content_type, head):
+    before = len(list(simulators.seen))
+    value = b'{"dataset_id":%b}' % made.ids["dataset"].encode()
+    async with at(gateway, BLUE) as blue:
+        answer = await blue.post(
+            "files",
+            content=form_of((head, value)),
+            headers={"content-type": f"multipart/form-data; boundary=B{content_type}"},
+        )
+
+    assert 400 == answer.status_code
+    assert [] == [one.target for one in list(simulators.seen)[before:] if one.method == "POST"]
+
+
+SPELLINGS = (
+    *(
+        "/4minds/v1/{}",
+        "/4minds/{}",
+        "/4minds//{}",
+        "//4minds/v1//{}",
+        "/%34minds/{}",
+        "/4minds/v1/v1/{}",
+    ),
+    *(
+        "/v1/{}",
+        "/{}",
+        "/v1/v1/{}",
+        "/local/v1/{}",
+        "/4minds/v1/{}/",
+        "/4minds/v1/x/../{}",
+        "/v1/./{}",
+    ),
+)
+IDS = (
+    "{}",
+    "{}%20",
+    "%20{}",
+    "0{}",
+    "+{}",
+    "{}.0",
+    "{}%00",
+    "{}%0a",
+    "{};x",
+    "{}#",
+    "{}?x=1",
+    "{}%2fcontent",
+)
+
+
+@pytest.mark.parametrize("start", [*KINDS, "f%69les", "FILES", "dataset%73"])
+async def test_no_spelling_reaches_it(gateway, simulators, made, start):
+    kind = KINDS.get(start, "file" if start.lower().startswith("f") else "dataset")
+    own = made.ids[kind]
+    before = len(list(simulators.seen))
+    statuses = set()
+    for path in SPELLINGS:
+        for name in (*IDS, own.upper(), own.swapcase()):
+            for method in ("GET", "HEAD", "POST", "PUT", "DELETE"):
+                line = path.format(f"{start}/{name.format(own)}")
+                body = b"{}" if method in ("POST", "PUT", "PATCH") else None
+                sent = request(method, line, body, key=BLUE)
+                statuses.add((await ask(gateway, sent, is_head=method == "HEAD")).status)
+
+    assert statuses <= {400, 404, 405}
+    asked = {one.target for one in list(simulators.seen)[before:] if own in one.target}
+    # Of names that nobody is known to have, one an upstream alone can say.
+    assert asked <= ({one for one in asked if "/models/" in one} if kind == "model" else set())
+    assert [] == [one for one in asked if one.endswith(f"4minds/v1/models/{own}")]
+
+
+@pytest.mark.parametrize("spelling", ["{} ", " {}", "{}\u00a0"])
+async def test_no_spelling_of_its_model_reaches_it(gateway, simulators, made, spelling):
+    before = len(list(simulators.seen))
+    body = {"model": spelling.format(made.ids["model"]), "messages": HELLO}
+    async with at(gateway, BLUE) as blue:
+        answers = [
+            await blue.post("chat/completions", json=body),
+            await blue.get(f"models/{quote(body['model'])}"),
+        ]
+
+    assert [404, 404] == [one.status_code for one in answers]
+    assert [] == [one.target for one in list(simulators.seen)[before:] if "1001" in one.target]
+    assert [] == [one for one in list(simulators.seen)[before:] if one.method == "POST"]
+
+
+@pytest.mark.parametrize(
+    ("path", "member"),
+    [
+        ("fine_tuning/jobs", {"dataset_id": "DATASET"}),
+        ("fine_tuning/jobs", {"hyperparameters": {"dataset_id": "DATASET"}}),
+        ("fine_tuning/jobs", {"files": ["FILE"]}),
+        ("fine_tuning/jobs", {"method": {"grader": {"model": "MODEL"}}}),
+        ("datasets", {"file_ids": ["FILE"]}),
+        ("datasets/import", {"dataset_id": "DATASET", "integration_id": "i", "source_path": "p"}),
+    ],
+)
+async def test_no_member_reaches_it(gateway, simulators, made, path, member):
+    async with at(gateway, BLUE) as blue:
+        file: Any = {"file": ("b.jsonl", TRAINING), "purpose": (None, "fine-tune")}
+        own = (await blue.post("files", files=file)).json()["id"]
+        before = len(list(simulators.seen))
+        text = json.dumps({"name": "x", "model": "Gemma-12B AWQ", "training_file": own} | member)
+        for kind in ("file", "dataset", "model"):
+            text = text.replace(kind.upper(), made.ids[kind])
+        answer = await blue.post(path, content=text, headers={"content-type": "application/json"})
+
+    assert 404 == answer.status_code
+    assert [] == [one.target for one in list(simulators.seen)[before:] if one.method == "POST"]
+
+
+@pytest.mark.parametrize("name", ["file_id", "file\\u005fid", "\\u0066ile_id"])
+@pytest.mark.parametrize(
+    ("key", "status"), [(BLUE, 404), (ALONE, 404), (ALSO_RED, 200), (ALL, 200)]
+)
+async def test_no_chat_shows_its_file(gateway, simulators, made, name, key, status):
+    """An upstream would tell what is in it to whoever names it."""
+    file = '{"type":"file","file":{"%s":"%s"}}' % (name, made.ids["file"])  # noqa: UP031 braces
+    body = (
+        '{"model":"4minds-model-123","messages":[{"role":"user","content":[{"type":"text","text":"Tell"},'
+        f"{file}]}}]}}"
+    )
+    before = len(list(simulators.seen))
+    async with at(gateway, key) as somebody:
+        answer = await somebody.post(
+            "chat/completions", content=body, headers={"content-type": "application/json"}
+        )
+
+    assert status == answer.status_code
+    posted = [one for one in list(simulators.seen)[before:] if one.method == "POST"]
+    assert (status == 200) is bool(posted)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        *("4minds-model-123", "4minds-model-123-sim-events-1", "4minds-model-123-sim-noise"),
+        *("4minds-model-123-sim-bytes", "4minds-model-123-sim-json", "4minds-model-123-sim-cut-2"),
+    ],
+)
+async def test_a_stored_completion_is_its_teams_from_the_first_byte_on(gateway, model, stream):
+    body: dict[str, Any] = {"model": model, "messages": HELLO, "store": True, "stream": stream}
+    async with at(gateway, RED) as red, at(gateway, BLUE) as blue:
+        said = (await red.post("chat/completions", json=body)).text
+        [own] = set(re.findall(r'"id":"(chatcmpl-[^"]+)"', said)) or {""}
+        seen = [(await one.get(f"chat/completions/{own}")).status_code for one in (red, blue)]
+
+    assert ([200, 404] == seen) is bool(own)
+    assert own or not stream  # what is cut before its end was never told
+
+
+async def test_a_thread_of_minds_is_its_teams_alone(gateway, simulators):
+    def native(key: str) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(
+            base_url=f"{gateway.root}/minds/", headers={"authorization": f"Bearer {key}"}
+        )
+
+    async with native(RED) as red, native(ALSO_RED) as also, native(BLUE) as blue:
+        own = (await red.post("threads", json={})).json()["id"]
+        before = len(list(simulators.seen))
+        paths = [f"{start}/{own}{end}" for start in ("threads", "%74hreads", "/threads/")
+                 for end in ("", "/", "/messages", "/messages/", "/runs", "/runs/1")]  # fmt: skip
+        answers = [
+            await blue.request(method, path, json={} if method == "POST" else None)
+            for path in paths
+            for method in ("GET", "HEAD", "POST", "DELETE")
+        ]
+        asked = [one.target for one in list(simulators.seen)[before:]]
+        shared = (await also.get(f"threads/{own}/messages")).status_code
+
+    assert {404, 405} >= {one.status_code for one in answers}
+    assert [] == [one for one in asked if own in one]
+    assert 200 == shared
+
+
+async def test_without_storage_it_is_remembered_too(simulators, tmp_path):
+    file: Any = {"file": ("red.jsonl", TRAINING), "purpose": (None, "fine-tune")}
+    forgetful = replace(configured(simulators, tmp_path), storage=None)
+    async with running(forgetful, simulators) as gateway, at(gateway, RED) as red:
+        own = (await red.post("files", files=file)).json()["id"]
+        seen = {}
+        for key in (RED, ALSO_RED, BLUE, ALONE, ALL):
+            async with at(gateway, key) as anybody:
+                seen[key] = (await anybody.get(f"files/{own}")).status_code
+
+    assert {RED: 200, ALSO_RED: 200, BLUE: 404, ALONE: 404, ALL: 200} == seen
 
 
 async def test_a_key_for_all_sees_everything(gateway, made):

@@ -44,6 +44,10 @@ def test_a_boundary_is_bare_or_quoted(content_type, boundary):
     pytest.param(b"multipart/form-data; boundary=a; boundary=b", id="two: another reader may take the other"),
     pytest.param(b"multipart/form-data; boundary=a b", id="a blank without quotes"),
     pytest.param(b"multipart/form-data boundary=a", id="no semicolon"),
+    pytest.param(b"multipart/form-data; boundary=a; charset=utf-7", id="another charset: names mean something else"),
+    pytest.param(b"multipart/form-data; charset=utf-16; boundary=a", id="another charset first"),
+    pytest.param(b"multipart/form-data; boundary=a; charset*=utf-8''utf-7", id="another charset, encoded"),
+    pytest.param(b'multipart/form-data; charset=utf-7; boundary="t=utf-7"', id="another, and a boundary like it"),
 ])  # fmt: skip
 def test_a_boundary_that_is_none_is_refused(content_type):
     with pytest.raises((InvalidRequest, UnsupportedMediaType)):
@@ -168,6 +172,31 @@ def test_a_form_that_is_here_is_read_whole():
     whole = form(field("model", "whisper-1"), part('name="file"; filename="a"', b""), FILE)
 
     assert [found.content for found in read_form(whole, B)] == [b"whisper-1", b"", JSONL]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(part('name="a"', b"x", "Content-Type: text/plain; charset=utf-7"), id="another charset"),
+        pytest.param(
+            part('name="a"', b"x", "Content-Type: text/plain; charset=utf-8; charset=utf-7"), id="a second charset"
+        ),
+        pytest.param(part('name="a"', b"x", "Content-Type: text/plain; charset"), id="a charset without a name"),
+        pytest.param(part('name="a"', b"x", "Content-Transfer-Encoding: base64"), id="another encoding"),
+        pytest.param(field("_charset_", "utf-7"), id="the charset of all others"),
+    ],
+)  # fmt: skip
+def test_s16_a_field_that_readers_would_decode_in_two_ways_is_refused(odd):
+    with pytest.raises(InvalidRequest, match="plain UTF-8"):
+        read_form(form(odd), B)
+
+
+def test_a_file_may_be_in_any_charset():
+    latin = part(
+        'name="file"; filename="a.csv"', b"\xe9", "Content-Type: text/csv; charset=latin-1"
+    )
+
+    assert [b"\xe9"] == [one.content for one in read_form(form(latin), B)]
 
 
 HEAD = b'Content-Disposition: form-data; name="a"'

@@ -67,6 +67,9 @@ def test_only_a_deletion_that_says_so_did_nothing(text: bytes, is_gone: bool):
         (b'{"fine_tuned_model_checkpoint":"m:1"}', ("m:1",)),
         (b'{"fine_tuned_model":7}', ()),
         (b"{}", ()),
+        (b'{"fine_tuned_model":"m","status":"succeeded"}', ("m",)),
+        (b'{"fine_tuned_model":"m","status":"queued"}', ()),
+        (b'{"fine_tuned_model":"m","status":"running"}', ()),
     ],
 )
 def test_the_models_that_a_job_made(told: bytes, models: tuple[str, ...]):

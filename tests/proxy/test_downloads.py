@@ -82,6 +82,15 @@ async def test_l9_a_range_that_is_not_there_is_416_in_the_envelope():
     assert response.is_closed
 
 
+async def test_f11_a_size_that_is_none_is_not_passed_on():
+    response = FakeResponse(416, [(b"content-range", b"bytes */sk-upstream")], [b"<html>"])
+
+    one = await served(Office.of(response, names=("openai",)), headers=[(b"range", b"bytes=9999-")])
+
+    assert 416 == one.client.status
+    assert one.client.header(b"content-range") is None
+
+
 async def test_l10_a_download_that_fails_midway_is_cut_short():
     one = await served(
         Office.of(file_of(CONTENT[:900], UpstreamDisconnected("cut")), names=("openai",))

@@ -10,7 +10,7 @@ from app.proxy.families import FamilyDesk
 from app.proxy.upload_attempts import UploadAttempts
 from app.wire.requests import Upload
 from tests.fakes.calls import Office, Served
-from tests.fakes.registers import EVERYTHING, OWN_TEAM
+from tests.fakes.registers import EVERYTHING, OTHER_TEAM, OWN_TEAM, TEAM_MATE
 from tests.fakes.senders import FakeResponse, answer
 
 BASE = "http://127.0.0.1:9/v1"
@@ -74,6 +74,21 @@ async def test_a_key_s_models_hold(principal: Principal, body: bytes, status: in
     office = openai(answer(b"{}"))
 
     one = await served(office, "POST /v1/images/generations", principal, body=body)
+
+    assert status == one.client.status
+    assert len(office.asked()) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("principal", "status"),
+    [(OWN_TEAM, 404), (TEAM_MATE, 404), (OTHER_TEAM, 200), (EVERYTHING, 200)],
+)
+async def test_s16_a_stored_file_is_shown_to_its_team_alone(principal: Principal, status: int):
+    office = openai(answer(b"{}"))
+    office.made(OTHER_TEAM, "file", "file-1", upstream="openai")
+    body = b'{"model":"openai/gpt-image-1","images":[{"file\\u005fid":"file-1"}]}'
+
+    one = await served(office, "POST /v1/images/edits", principal, body=body)
 
     assert status == one.client.status
     assert len(office.asked()) == (status == 200)

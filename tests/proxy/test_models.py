@@ -1,12 +1,13 @@
 """Models beside chat: how long one is waited for, and whose it is (contract K2, K7, G6; reliability S16)."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from typing_extensions import override
 
 from app.access.permissions import Permissions
-from app.domain.errors import ModelNotFound, PermissionDenied
+from app.domain.errors import ModelNotFound, PermissionDenied, UpstreamError
 from app.domain.exchange import Exchange
 from app.domain.principal import Principal
 from app.protocol.targets import read_target
@@ -126,6 +127,34 @@ async def test_k7_a_team_deletes_what_it_made_and_it_is_nobody_s_any_more():
 
     assert office.asked() == ["DELETE https://api.4minds.ai/v1/models/4minds-7"]
     assert office.register.may_use_model(OTHER_TEAM, "4minds", "4minds-7")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(b'{"id":"4minds-7","deleted":false}', id="not deleted"),
+        pytest.param(b'{"error":{"message":"Try later.","code":"busy"}}', id="an error under a 200"),
+        pytest.param(b'{"status":"error","message":"Try later."}', id="4minds' own error"),
+    ],
+)  # fmt: skip
+async def test_s16_a_model_that_is_still_there_stays_its_team_s(said: bytes):
+    """Nobody's would be everybody's."""
+    office = tuned(answer(said))
+    call = office.call("DELETE /v1/models/4minds-7", TEAM_MATE)
+
+    with suppress(UpstreamError):
+        await desk_of(office).delete(call, "4minds-7")
+
+    assert not office.register.may_use_model(OTHER_TEAM, "4minds", "4minds-7")
+
+
+async def test_e_c9_an_error_under_a_200_is_no_deletion():
+    office = tuned(answer(b'{"error":{"message":"Try later.","code":"busy"}}'))
+
+    with pytest.raises(UpstreamError):
+        await desk_of(office).delete(
+            office.call("DELETE /v1/models/4minds-7", TEAM_MATE), "4minds-7"
+        )
 
 
 async def test_f17_what_nobody_here_made_is_deleted_only_by_who_may_touch_all():

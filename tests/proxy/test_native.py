@@ -52,6 +52,19 @@ def code(client: FakeClient) -> str | None:
 # --- as it is ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503])
+async def test_s5_an_error_passes_as_it_is_but_for_the_gateway_s_own_key(status: int):
+    told = b'{"detail":"no such thing for %b at api.openmind.org", "x":1.50}'
+    at = office(answer(told % UPSTREAM_KEY.encode(), status))
+
+    client = await at.served("POST /openmind/rag/query", body=b"{}")
+
+    assert (status, told % b"[key]") == (
+        client.status,
+        client.body.replace(b"at [key]", b"at api.openmind.org"),
+    )
+
+
 async def test_n10_method_path_query_and_body_go_on_as_they_came():
     at = office(answer(b'{"response":"UklGRg=="}'))
     client = await at.served(

@@ -350,6 +350,69 @@ async def test_a_key_s_models_hold_for_jobs(body: bytes, status: int):
     assert len(office.asked()) == (status == 200)
 
 
+@pytest.mark.parametrize(
+    "member",
+    [
+        pytest.param(b'"hyperparameters":{"dataset_id":1234}', id="a data set, nested"),
+        pytest.param(b'"hyperparameters":{"dataset_id":1,"dataset_id":1234}', id="a data set, the second"),
+        pytest.param(b'"dataset_ids":["1", 1234]', id="data sets"),
+        pytest.param(b'"files":["file-2"]', id="files"),
+        pytest.param(b'"more":[[{"file_id":"file-2"}]]', id="a file, deep in a list"),
+        pytest.param(b'"m":{"validation\\u005ffile":"file-2"}', id="a file, its name escaped"),
+        pytest.param(b'"method":{"grader":{"model":"ft-theirs"}}', id="a model that grades"),
+        pytest.param(b'"method":{"grader":{"model":"4minds/ft-theirs"}}', id="a model with its prefix"),
+    ],
+)  # fmt: skip
+async def test_s16_nothing_that_a_job_names_anywhere_is_another_team_s(member: bytes):
+    office = Office.of(answer(JOB))
+    office.made(OWN_TEAM, "file", "file-1")
+    office.made(OWN_TEAM, "dataset", "1")
+    for kind, name in (("file", "file-2"), ("dataset", "1234"), ("model", "ft-theirs")):
+        office.made(OTHER_TEAM, kind, name)  # type: ignore[arg-type]
+    body = b'{"model":"Gemma-12B AWQ","training_file":"file-1",%b}' % member
+
+    one = await served(office, "POST /v1/fine_tuning/jobs", OWN_TEAM, body=body)
+
+    assert (404, []) == (one.client.status, office.asked())
+
+
+async def test_what_is_the_client_s_own_text_names_nothing():
+    office = Office.of(answer(JOB))
+    office.made(OWN_TEAM, "file", "file-1")
+    body = (
+        b'{"model":"Gemma-12B AWQ","training_file":"file-1","metadata":{"file_id":"x","model":"y"},'
+        b'"suffix":"{\\"file_id\\":\\"x\\"}","dataset_id":null,"files":[{"name":"a"}]}'
+    )
+
+    one = await served(office, "POST /v1/fine_tuning/jobs", OWN_TEAM, body=body)
+
+    assert 200 == one.client.status
+
+
+async def test_s16_a_data_set_is_not_made_of_another_team_s_files():
+    office = Office.of(answer(b'{"id":5}'))
+    office.made(OTHER_TEAM, "file", "file-2")
+
+    one = await served(
+        office, "POST /v1/datasets", OWN_TEAM, body=b'{"name":"x","file_ids":["file-2"]}'
+    )
+
+    assert (404, []) == (one.client.status, office.asked())
+
+
+async def test_s16_what_an_unfinished_job_names_is_no_model_of_its_team_s():
+    """An upstream that shows what it was sent would else let anybody take the models of all."""
+    office = Office.of(
+        answer(b'{"id":"ftjob-1","status":"queued","fine_tuned_model":"4minds-123"}')
+    )
+    office.made(OWN_TEAM, "file", "file-1")
+    body = b'{"model":"g","training_file":"file-1","fine_tuned_model":"4minds-123"}'
+
+    await served(office, "POST /v1/fine_tuning/jobs", OWN_TEAM, body=body)
+
+    assert office.register.may_use_model(OTHER_TEAM, "4minds", "4minds-123")
+
+
 async def test_s16_a_job_cannot_start_from_another_team_s_model():
     office = Office.of()
     office.made(OTHER_TEAM, "model", "4minds-7")
@@ -494,7 +557,7 @@ async def test_what_was_deleted_is_nobody_s_any_more(answered: FakeResponse, is_
 async def test_the_model_that_a_job_made_is_the_job_s_team_s_whoever_looks(
     line: str, answered: bytes
 ):
-    job = b'{"id":"ftjob-1","fine_tuned_model":"4minds-9"}'
+    job = b'{"id":"ftjob-1","status":"succeeded","fine_tuned_model":"4minds-9"}'
     office = Office.of(answer(answered % job))
     office.made(OWN_TEAM, "job", "ftjob-1")
     assert office.register.may_use_model(OTHER_TEAM, "4minds", "4minds-9")

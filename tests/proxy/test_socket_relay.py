@@ -24,7 +24,6 @@ class Joined:
         self.ours, self.client = socket_pair()
         self.theirs, self.upstream = socket_pair()
         self.exchange = Exchange("req_1", "GET", "native", 0.0)
-        self.has_left = False
         self.ticks = 0
 
     def tick(self) -> None:
@@ -36,7 +35,6 @@ class Joined:
             self.theirs,
             self.exchange,
             seconds=seconds,
-            has_left=lambda: self.has_left,
             on_tick=self.tick,
         )
 
@@ -125,7 +123,7 @@ async def test_law_5_a_client_that_leaves_while_its_words_are_stuck_is_seen_to_l
         at.theirs.stall()
         await at.client.send(HELLO)
         await asyncio.sleep(0)
-        at.has_left = True
+        at.ours.is_left = True
         async with asyncio.timeout(0.25):
             ended = await task
 

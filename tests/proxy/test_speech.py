@@ -47,6 +47,44 @@ def paths(one: Speaking) -> list[str]:
     return [url.removeprefix("https://api.openmind.org/api/core") for url in urls]
 
 
+# --- OpenAI's own form --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        pytest.param(b"application/json", b'{"error":{"message":"Key sk-upstream-99999 is wrong."}}', id="an error"),
+        pytest.param(b"application/json; charset=utf-8", b'{"detail":"no"}', id="another one"),
+        pytest.param(b"text/html", b"<html>busy</html>", id="a page"),
+    ],
+)  # fmt: skip
+async def test_e_c9_an_error_under_a_200_is_no_sound_and_costs_nothing(content_type, body):
+    one = Speaking(upstreams=NATIVE, prices={"up/tts-1": Price(character=5)})
+    response = FakeResponse(200, [(b"content-type", content_type)], [body])
+    one.script(response, upstream="up")
+
+    client = await one.ask()
+
+    [record] = one.journal.records
+    assert (502, 0) == (client.status, record.cost_nano)
+    assert b"99999" not in client.body
+    assert response.is_closed
+
+
+async def test_json_that_is_no_error_passes_byte_for_byte():
+    one = Speaking(upstreams=NATIVE)
+    body = b'{"audio": "AAAA", "n":1.50}'
+    one.script(FakeResponse(200, [(b"content-type", b"application/json")], [body]), upstream="up")
+
+    client = await one.ask()
+
+    assert (200, body, b"application/json") == (
+        client.status,
+        client.body,
+        client.header(b"content-type"),
+    )
+
+
 # --- what goes out and what comes back ------------------------------------------------------------------------------
 
 

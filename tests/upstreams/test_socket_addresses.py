@@ -37,6 +37,11 @@ def test_the_others_want_it_where_http_has_it():
         pytest.param("key=sk-mine&model=chirp_3", "model=chirp_3&", id="in either name"),
         pytest.param("%61pi_key=sk-mine", "", id="its name encoded"),
         pytest.param("api_key=sk-mine&api_key=again", "", id="twice"),
+        pytest.param(
+            "API_KEY=sk-mine&apikey=x&api-key=y&access_token=z&api_key[]=w",
+            "",
+            id="in names much like it",
+        ),
         pytest.param("model=latest_long&x=a%20b", "model=latest_long&x=a%20b&", id="the rest"),
     ],
 )

@@ -13,9 +13,9 @@ from typing import Self
 
 from pydantic import SecretStr
 from sqlalchemy import exc
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.domain.errors import ConfigurationError, LedgerUnavailable
+from app.storage.engine import Connection, Engine
 from app.storage.migrating import migrate, require_head
 from app.storage.postgres import open_postgres
 from app.storage.sqlite import damaged, open_readers, open_writer
@@ -32,9 +32,7 @@ _FORMS = "sqlite:///FILE, sqlite:////ABSOLUTE/FILE or postgresql://USER:PASSWORD
 class Database:
     """Open, with our schema. `open` makes one; *writer* None only reads."""
 
-    def __init__(
-        self, writer: AsyncEngine | None, reader: AsyncEngine, closing: AsyncExitStack
-    ) -> None:
+    def __init__(self, writer: Engine | None, reader: Engine, closing: AsyncExitStack) -> None:
         self._writer = writer
         self._reader = reader
         self._closing = closing
@@ -58,7 +56,7 @@ class Database:
             return cls(writer, reader, closing.pop_all())
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def writing(self) -> AsyncIterator[Connection]:
         """A transaction: committed at the end, rolled back on any exception, cancellation included.
 
         On SQLite one at a time; others wait their turn. It may take a minute. Raises LedgerUnavailable, Duplicate or
@@ -71,7 +69,7 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    async def reading(self) -> AsyncIterator[Connection]:
         """One state of the database, whatever is written meanwhile (Postgres: one a statement).
 
         A statement may take 10 s (reliability S17), the block a minute. Raises LedgerUnavailable.
@@ -94,7 +92,7 @@ def _file(url: str) -> Path:
 
 async def _sqlite(
     path: Path, closing: AsyncExitStack, *, read_only: bool
-) -> tuple[AsyncEngine | None, AsyncEngine]:
+) -> tuple[Engine | None, Engine]:
     try:
         if read_only:
             reader = open_readers(path, closing)
@@ -115,7 +113,7 @@ def _unusable(path: Path, error: exc.DatabaseError) -> ConfigurationError:
 
 async def _postgres(
     url: str, closing: AsyncExitStack, *, read_only: bool
-) -> tuple[AsyncEngine | None, AsyncEngine]:
+) -> tuple[Engine | None, Engine]:
     engine = open_postgres(url, closing)
     reader = engine.execution_options(postgresql_readonly=True)
     try:

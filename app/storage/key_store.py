@@ -22,13 +22,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import LedgerUnavailable
 from app.domain.keys import Actor, Team
 from app.storage import schema
 from app.storage.audit_rows import LONGEST_ADDRESS, NO_HEAD, AuditRow, LogEnd, head_part
 from app.storage.database import Database
+from app.storage.engine import Connection
 from app.storage.key_rows import (
     KeySnapshot,
     StoredKey,
@@ -59,7 +59,7 @@ _ALTERED = (
 class Change:
     """One change under way: nobody else changes keys or teams until it ends. *version* is its number."""
 
-    def __init__(self, connection: AsyncConnection, version: int, head: str) -> None:
+    def __init__(self, connection: Connection, version: int, head: str) -> None:
         self.version = version
         self.head = head  # of the audit log, before this change
         self.told: tuple[str, str, str, str] | None = None
@@ -223,7 +223,7 @@ class KeyStore:
             return list((await connection.execute(query)).all())
 
     async def _add_audit_row(
-        self, connection: AsyncConnection, change: Change, actor: Actor, at_ms: int
+        self, connection: Connection, change: Change, actor: Actor, at_ms: int
     ) -> None:
         last = select(_audit.c.hash).order_by(_audit.c.seq.desc()).limit(1)
         previous = (await connection.execute(last)).scalar_one_or_none() or ""
@@ -250,7 +250,7 @@ def _number(found: object) -> int:
     return found
 
 
-async def _is_untouched(connection: AsyncConnection) -> bool:
+async def _is_untouched(connection: Connection) -> bool:
     found = select(_VERSION.scalar_subquery() == 0, exists(_keys.select()), exists(_teams.select()))
     is_new, has_keys, has_teams = (await connection.execute(found)).one()
     return bool(is_new and not has_keys and not has_teams)

@@ -5,17 +5,18 @@ Ours is known without alembic, whose import takes longer than the rest of a star
 pays for it.
 """
 
-from sqlalchemy import Connection, inspect
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import inspect
 
 from app.domain.errors import ConfigurationError
+from app.storage.engine import Connection, Engine
 
 REVISIONS = ("0001", "0002")  # oldest first; the files in `migrations/versions` (a test compares)
 HEAD = REVISIONS[-1]
 _LOCK = 0x6D696E6467617465  # "mindgate"; Postgres's advisory locks are numbers
 
 
-async def migrate(engine: AsyncEngine) -> None:
+async def migrate(engine: Engine) -> None:
     """The schema is ours. One process at a time does it: the others wait, and then find it done.
 
     All of it is one transaction, so a kill leaves the schema as it was. Raises ConfigurationError where it is newer.
@@ -32,7 +33,7 @@ async def migrate(engine: AsyncEngine) -> None:
         await connection.run_sync(_upgrade)
 
 
-async def require_head(engine: AsyncEngine) -> None:
+async def require_head(engine: Engine) -> None:
     """Raises ConfigurationError unless the schema is ours already: who only reads migrates nothing."""
     async with engine.connect() as connection:
         if await _revision(connection) != HEAD:
@@ -41,7 +42,7 @@ async def require_head(engine: AsyncEngine) -> None:
             )
 
 
-async def _revision(connection: AsyncConnection) -> str | None:
+async def _revision(connection: Connection) -> str | None:
     """None: an empty database."""
     found = await connection.run_sync(_read_revision)
     if found is not None and found not in REVISIONS:
@@ -52,13 +53,13 @@ async def _revision(connection: AsyncConnection) -> str | None:
     return found
 
 
-def _read_revision(connection: Connection) -> str | None:
+def _read_revision(connection: SyncConnection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: SyncConnection) -> None:
     from app.storage.migrations.runner import upgrade  # noqa: PLC0415 alembic: 0.3 s that most starts need not pay
 
     upgrade(connection, HEAD)

@@ -25,10 +25,10 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.stored_objects import Claim, ObjectKind, may_be_object_id
 from app.storage.database import Database
+from app.storage.engine import Connection
 from app.storage.schema import objects
 from app.storage.steady_connection import SteadyConnection
 
@@ -140,10 +140,8 @@ class ObjectStore:
         return int(count), int(total or 0)
 
 
-async def _found(
-    connection: AsyncConnection, kind: ObjectKind, ids: Sequence[str]
-) -> Iterable[Claim]:
-    driver = (await connection.get_raw_connection()).driver_connection
+async def _found(connection: Connection, kind: ObjectKind, ids: Sequence[str]) -> Iterable[Claim]:
+    driver = await connection.driver()
     if isinstance(driver, SteadyConnection):  # one way there and back: a third of the time
         query = _sqlite_query(len(ids))
         return map(_claim, await driver.run(lambda it: it.execute(query, (kind, *ids)).fetchall()))

@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import Any
 
 from sqlalchemy import Connection, event
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.domain.errors import ConfigurationError
+from app.storage.engine import Engine
 
 _POOL = 5
 _SPARE = 5
@@ -23,7 +23,7 @@ _CONNECT_SECONDS = 5.0
 _OLDEST_CONNECTION_SECONDS = 1800  # a new one follows a fail-over by DNS
 
 
-def open_postgres(url: str, closing: AsyncExitStack) -> AsyncEngine:
+def open_postgres(url: str, closing: AsyncExitStack) -> Engine:
     """Nothing is connected yet. Raises ConfigurationError where asyncpg is not installed."""
     try:
         asyncpg = import_module("asyncpg")
@@ -37,9 +37,9 @@ def open_postgres(url: str, closing: AsyncExitStack) -> AsyncEngine:
             url, timeout=_CONNECT_SECONDS, command_timeout=None, statement_cache_size=0
         )
 
-    engine = create_async_engine(
+    engine = Engine.made(
         "postgresql+asyncpg://",  # names the dialect; the creator knows the rest
-        async_creator=connected,
+        connected,
         connect_args={
             "prepared_statement_cache_size": 0,
             "prepared_statement_name_func": str,  # "": the unnamed statement, good for one transaction

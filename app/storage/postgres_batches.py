@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from sqlalchemy import BigInteger, Column, Table
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.ledger import UsageRecord
+from app.storage.engine import Connection
 from app.storage.record_rows import row_of_record
 from app.storage.schema import records, usage_sums
 from app.storage.sums import sum_rows
@@ -45,7 +45,7 @@ _INSERT_RECORDS = f"{_insert(records)} ON CONFLICT (id) DO NOTHING RETURNING id"
 _ADD_SUMS = _add_sums()
 
 
-async def add_to_postgres(connection: AsyncConnection, rows: Sequence[UsageRecord]) -> int:
+async def add_to_postgres(connection: Connection, rows: Sequence[UsageRecord]) -> int:
     """Those of *rows* that were not there are, and are in the sums; how many. No id may be in *rows* twice.
 
     *rows* come in the order of their ids, so that two who add the same ones wait for each other, and neither for ever.

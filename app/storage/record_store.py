@@ -59,7 +59,7 @@ class RecordStore:
         if not rows:
             return 0
         async with self._database.writing() as connection:
-            driver = (await connection.get_raw_connection()).driver_connection
+            driver = await connection.driver()
             if isinstance(driver, SteadyConnection):
                 return await driver.run(lambda opened: add_to_sqlite(opened, rows))
             return await add_to_postgres(connection, rows)

@@ -12,10 +12,10 @@ from typing import cast
 from urllib.parse import quote
 
 from sqlalchemy import AdaptedConnection, AsyncAdaptedQueuePool, Connection, event, exc
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from typing_extensions import override
 
 from app.domain.errors import ConfigurationError
+from app.storage.engine import Engine
 from app.storage.lock_file import Held, LockFile
 from app.storage.steady_connection import SteadyConnection
 
@@ -46,7 +46,7 @@ class UndoingConnection(sqlite3.Connection):
             super().close()
 
 
-async def open_writer(path: Path, closing: AsyncExitStack) -> AsyncEngine:
+async def open_writer(path: Path, closing: AsyncExitStack) -> Engine:
     """The one writer of *path*, which is made, with its folder, if it is missing. *closing* ends it in order.
 
     Raises ConfigurationError when another process writes it, or when it is damaged.
@@ -71,7 +71,7 @@ async def open_writer(path: Path, closing: AsyncExitStack) -> AsyncEngine:
     return engine
 
 
-def open_readers(path: Path, closing: AsyncExitStack) -> AsyncEngine:
+def open_readers(path: Path, closing: AsyncExitStack) -> Engine:
     """Connections that can only read. Raises ConfigurationError when there is no such file."""
     if not path.is_file():
         raise ConfigurationError(f"storage.url: there is no database {path} to read.")
@@ -102,7 +102,7 @@ def _lock(path: Path) -> LockFile:
 
 def _engine(
     path: Path, mode: str, pragmas: tuple[str, ...], *, size: int, longest_seconds: float | None
-) -> AsyncEngine:
+) -> Engine:
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
 
     def connect() -> sqlite3.Connection:
@@ -121,9 +121,9 @@ def _engine(
     async def connected() -> SteadyConnection:
         return await SteadyConnection.opened(connect, longest_seconds)
 
-    return create_async_engine(
+    return Engine.made(
         "sqlite+aiosqlite:///file",  # names the dialect; the creator knows the file
-        async_creator=connected,
+        connected,
         poolclass=AsyncAdaptedQueuePool,
         pool_size=size,
         max_overflow=0,
@@ -152,7 +152,7 @@ def _at_once(connection: Connection, statement: str) -> None:
         raise exc.DBAPIError.instance(statement, None, error, sqlite3.Error) from error
 
 
-async def _check(engine: AsyncEngine, path: Path) -> None:
+async def _check(engine: Engine, path: Path) -> None:
     """Reliability Q5: the last holder was killed."""
     async with engine.connect() as connection:
         found = (await connection.exec_driver_sql("PRAGMA integrity_check(1)")).scalar_one()

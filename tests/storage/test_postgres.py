@@ -85,7 +85,7 @@ async def test_nothing_is_left_behind_on_a_server_connection(postgres):
             == 0
         )
     async with database.reading() as connection:
-        driver = (await connection.get_raw_connection()).driver_connection
+        driver = await connection.driver()
     assert driver is not None
     assert await driver.fetchval("SHOW statement_timeout") == "0"
 

@@ -272,10 +272,11 @@ async def test_no_second_writing_connection_opens_beside_a_cancelled_one(url, pa
     assert open_now == 0
 
 
-async def test_importing_storage_imports_neither_alembic_nor_asyncpg():
+async def test_importing_storage_imports_neither_alembic_nor_asyncpg_nor_the_orm():
     program = (
         "import sys, app.storage.record_store\n"
-        "print([name for name in ('alembic', 'asyncpg', 'mako') if name in sys.modules])"
+        "unused = ('alembic', 'asyncpg', 'mako', 'sqlalchemy.orm')\n"
+        "print([name for name in unused if name in sys.modules])"
     )
     done = await asyncio.to_thread(
         subprocess.run, [sys.executable, "-c", program], capture_output=True, text=True, check=True

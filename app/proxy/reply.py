@@ -248,10 +248,13 @@ class Reply:
         about = _about_a_known_upstream if is_usual else _about_the_upstream
         its_id, now = exchange.upstream_request_id, self._now()
         sent_at = exchange.sent_at if exchange.sent_at is not None else now
-        upstream = max((exchange.upstream_first_at or now) - sent_at, 0.0)
-        gateway = max(now - exchange.received_at - upstream, 0.0)
+        upstream = (exchange.upstream_first_at or now) - sent_at
+        if upstream < 0.0:
+            upstream = 0.0
+        gateway = now - exchange.received_at - upstream
         # In tenths of a millisecond, whole: a float takes three times as long to format.
-        theirs, ours = int(upstream * 10_000 + 0.5), int(gateway * 10_000 + 0.5)
+        theirs = int(upstream * 10_000 + 0.5)
+        ours = int(gateway * 10_000 + 0.5) if gateway > 0.0 else 0
         return _ABOUT % (
             exchange.request_id.encode(),
             about(exchange.upstream, exchange.model, exchange.attempts, exchange.dropped),

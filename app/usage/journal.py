@@ -56,7 +56,8 @@ class Journal:
 
     *dropped_records*, *dropped_claims*: settled exchanges, and objects' owners, that are lost, since there was no room
     to wait. *at_hand*: records whose lines stand in the file, *most_at_hand* and no more, in the order of their lines,
-    so that whoever reads those need not decode them all; he takes out what he finds.
+    so that whoever reads those need not decode them all; he takes out what he finds. *durable*: the syncer's own, to be
+    awaited until all that is written by now stands on the disk; it gives None unless `fsync` is `always`.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Journal:
         self._write = write
         self._segment_bytes = self._rotate_at = segment_bytes
         self._syncer = Syncer(fsync, series.sync_folder)
+        self.durable: Callable[[], Awaitable[None] | None] = self._syncer.durable
         self._number, self._segment, self._size = -1, 0, 0
         self._waiting: deque[bytes] = deque()
         self._settled = self._settled_waiting = self._shipped = 0
@@ -139,10 +141,6 @@ class Journal:
         line, _ = line_of(CLAIM, claim)
         if not self._put(line) and not self._hold(line, _MOST_WAITING):
             self.dropped_claims += 1
-
-    def durable(self) -> Awaitable[None] | None:
-        """Done when all that is written by now stands on the disk; None unless `fsync` is `always`."""
-        return self._syncer.durable()
 
     def retry(self) -> bool:
         """Writes some of what waits, if it is time to try. True when nothing waits any longer."""

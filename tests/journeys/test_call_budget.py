@@ -36,8 +36,8 @@ from tests.fakes.scripted_upstream import (
     whole,
 )
 
-CALLS_PER_CHAT = 163
-CALLS_PER_STREAM = 209
+CALLS_PER_CHAT = 162
+CALLS_PER_STREAM = 208
 CALLS_PER_EVENT = 14
 
 ROOT = Path(__file__).parents[2]

@@ -169,9 +169,9 @@ class ModelDesk:
         except ModelNotFound:
             raise no_such_model(name) from None
         except UnsupportedEndpoint:
-            if call.pin is None:
-                raise  # it names who has the model: what others could do is no help
-            raise unsupported(self._upstreams, call.operation, call.pin) from None
+            prefix = name.partition("/")[0]
+            pin = call.pin or (prefix if prefix in self._upstreams else None)
+            raise unsupported(self._upstreams, call.operation, pin) from None
         if not self._rights.may_use(call.principal, route):
             raise no_such_model(name)
         return route

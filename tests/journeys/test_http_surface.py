@@ -197,7 +197,10 @@ async def test_f22_the_message_names_the_route_and_no_template_of_ours(
 ) -> None:
     reply = await ask(gateway, request("DELETE", "/v1/models/minds/sales_mind"))
 
-    assert "Upstream 'minds' does not support DELETE /v1/models/{model}." == reply.error["message"]
+    assert (
+        "Upstream 'minds' does not support DELETE /v1/models/{model}. Here '4minds' or 'local' would serve it."
+        == reply.error["message"]
+    )
 
 
 @pytest.mark.parametrize("offer", OFFERS)

@@ -232,7 +232,7 @@ async def test_u1_what_it_lacks_is_refused_at_once(
         id="by a route's targets",
     ),
     pytest.param("DELETE", "models/sales_mind", None, "Upstream 'minds' does not support", id="by who lists it"),
-    pytest.param("DELETE", "models/minds/x", None, "No upstream of this model supports", id="by a prefix in the path"),
+    pytest.param("DELETE", "models/minds/x", None, "Upstream 'minds' does not support", id="by a prefix in the path"),
 ])  # fmt: skip
 async def test_u1_a_model_whose_upstream_lacks_it_is_refused_in_words_that_agree(
     gateway, method, path, body, who

@@ -6,10 +6,12 @@ this file.
 """
 
 from collections.abc import Iterable
+from hashlib import blake2b
 
 HeaderList = list[tuple[bytes, bytes]]
 
-_TO_UPSTREAM = frozenset({b"accept", b"idempotency-key"})
+_IDEMPOTENCY = b"idempotency-key"
+_TO_UPSTREAM = frozenset({b"accept", _IDEMPOTENCY})
 _TO_OPENAI_FAMILY = _TO_UPSTREAM | {b"openai-beta"}  # contract B14
 _TO_CLIENT = frozenset(
     {b"openai-processing-ms", b"openai-version", b"openai-model", b"vary", b"link", b"warning"}
@@ -46,6 +48,19 @@ def client_key(headers: HeaderList) -> str:
 def names_for_upstream(*, openai_family: bool) -> frozenset[bytes]:
     """Which of a client's headers an upstream may see."""
     return _TO_OPENAI_FAMILY if openai_family else _TO_UPSTREAM
+
+
+def with_own_idempotency(headers: HeaderList, owner: str) -> HeaderList:
+    """*headers* with an idempotency key that nobody but *owner* can send. Two of one upstream account might choose the
+    same, and one be answered what the other made (reliability S16)."""
+    return [
+        (name, _owned(value, owner)) if name == _IDEMPOTENCY else (name, value)
+        for name, value in headers
+    ]
+
+
+def _owned(value: bytes, owner: str) -> bytes:
+    return blake2b(value, key=owner.encode()[:64], digest_size=16).hexdigest().encode()
 
 
 def response_headers(headers: Iterable[tuple[bytes, bytes]]) -> HeaderList:

@@ -17,7 +17,7 @@ from app.domain.errors import GatewayError, Overloaded, UpstreamAnswered, Upstre
 from app.domain.exchange import Exchange
 from app.domain.routes import Deployment, Route
 from app.domain.texts import shown
-from app.protocol.headers import HeaderList, named, response_headers
+from app.protocol.headers import HeaderList, named, response_headers, with_own_idempotency
 from app.protocol.requests import ChatRequest
 from app.proxy.billing import Billing
 from app.telemetry.metrics import Metrics
@@ -126,6 +126,10 @@ class Attempts:
         exchange.sent_at = sent_at = self._now()
         response: UpstreamResponse | None = None
         request.deadlines = limits
+        caller = exchange.caller
+        if caller is not None and caller.resources != "all":
+            owner = caller.team_id or caller.key_id
+            request.headers = with_own_idempotency(request.headers, owner)
         try:
             response = await self._senders[upstream.name].send(request)
             fields = named(response.headers)

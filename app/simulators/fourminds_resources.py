@@ -75,7 +75,8 @@ class Resources:
     def _train(self, call: Call) -> Reply:
         body = call.body or {}
         if not self._models.is_base(call.model):
-            message = f"'{call.asked}' is no base model."
+            known = ", ".join(self._models.bases)
+            message = f"'{call.asked}' is no base model. Known: {known}."
             raise RefusalError(Problem(400, message, "invalid_model", loc=("model",)))
         training_file, suffix = read_job(body)
         external = body.get("external_model_id")

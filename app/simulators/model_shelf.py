@@ -27,9 +27,14 @@ class ModelShelf:
         """Whether it is here."""
         return name in self._models or name in self._unlisted
 
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """Those that jobs may train: nobody made them here."""
+        return tuple(name for name, is_made in self._models.items() if not is_made)
+
     def is_base(self, name: str) -> bool:
-        """Whether jobs may train it: it is here, and nobody made it here."""
-        return self._models.get(name) is False
+        """Whether jobs may train it."""
+        return name in self.bases
 
     def routes(self) -> tuple[Route, ...]:
         """List, get, delete."""

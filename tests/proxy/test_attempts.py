@@ -21,6 +21,7 @@ from app.proxy.attempts import Answer, Attempts
 from app.telemetry.metrics import Metrics
 from app.upstreams.chat_request import ChatOptions
 from tests.fakes.billing import billing_of
+from tests.fakes.registers import EVERYTHING, OTHER_TEAM, OWN_TEAM, TEAM_MATE, TEAMLESS
 from tests.fakes.senders import FakeResponse, FakeSender, HangingSender, answer
 from tests.fakes.upstreams import upstream_of
 
@@ -191,3 +192,28 @@ async def test_g6_a_refusal_that_does_not_end_is_a_timeout():
 
     assert caught.value.phase == "first_byte"
     assert refusing.is_closed
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "share"),
+    [
+        pytest.param(OWN_TEAM, OTHER_TEAM, False, id="two teams"),
+        pytest.param(OWN_TEAM, TEAM_MATE, True, id="one team"),
+        pytest.param(OWN_TEAM, TEAMLESS, False, id="a key without a team"),
+        pytest.param(EVERYTHING, EVERYTHING, True, id="a key for all"),
+    ],
+)
+async def test_s16_an_idempotency_key_is_its_team_s_own(one, other, share):
+    seen = []
+    for caller in (one, other):
+        asking = Asking(FakeSender(answer(b"{}")), FakeSender())
+        asking.exchange.caller = caller
+        options = ChatOptions([(b"idempotency-key", b"again"), (b"accept", b"*/*")], "req_1")
+        body = read_chat_request(b'{"model":"fast"}')
+        await asking.attempts.chat(ROUTE, body, options, asking.exchange)
+        fields = dict(asking.senders[0].requests[0].headers)
+        seen.append(fields[b"idempotency-key"])
+        assert b"*/*" == fields[b"accept"]
+
+    assert share is (seen[0] == seen[1])
+    assert (one is EVERYTHING) is (seen[0] == b"again")

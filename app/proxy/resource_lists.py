@@ -6,6 +6,7 @@ the upstream's are asked for as fill one, within a bound. An upstream that heeds
 everything each time; that is noticed, and they are heeded here, so that nobody is sent page one for ever (M7).
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from app.access.register import Register
@@ -21,7 +22,7 @@ from app.protocol.lists import (
     with_bare_model,
 )
 from app.protocol.object_ids import no_such_object
-from app.protocol.object_shapes import all_filled
+from app.protocol.object_shapes import all_filled, training_file
 from app.proxy.call import Call
 from app.proxy.json_asking import JsonAsking, unreadable
 from app.proxy.resource_rows import Row
@@ -105,8 +106,29 @@ class ResourceLists:
         visible = await self._register.visible(
             listing.call.principal, listing.upstream.name, listing.row.kind, ids
         )
-        pairs = zip(ids, page.items[start:], strict=True)
-        return {one: item for one, item in pairs if one in visible}
+        items = dict(zip(ids, page.items[start:], strict=True))
+        if listing.row.kind == "job":
+            others = {one: item for one, item in items.items() if one not in visible}
+            visible |= await self._begun_by_itself(listing, others)
+        return {one: item for one, item in items.items() if one in visible}
+
+    async def _begun_by_itself(self, listing: _Listing, jobs: Mapping[str, bytes]) -> set[str]:
+        """Those of *jobs* that the upstream began behind an upload of the caller's team (upstreams 3.2): nobody asked
+        for them, so they are whose the file is, from now on."""
+        call, upstream = listing.call, listing.upstream.name
+        files = {one: training_file(item) for one, item in jobs.items()}
+        named = sorted({*files.values()} - {""})
+        own = await self._register.visible(call.principal, upstream, "file", named)
+        begun = set()
+        for one, file in files.items():
+            if file in own and await self._register.claim_result(
+                ObjectName(upstream, "job", one),
+                ObjectName(upstream, "file", file),
+                exchange_id=call.exchange.request_id,
+                at_ms=call.exchange.at_ms,
+            ):
+                begun.add(one)
+        return begun
 
     async def _page_behind(self, listing: _Listing, after: str) -> tuple[Page, int]:
         """The upstream's page behind *after*, and where in it what is behind begins."""

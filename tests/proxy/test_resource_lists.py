@@ -12,7 +12,7 @@ import pytest
 from typing_extensions import override
 
 from app.domain.principal import Principal
-from app.domain.stored_objects import ObjectKind
+from app.domain.stored_objects import ObjectKind, ObjectName
 from app.protocol.headers import HeaderList
 from app.proxy.json_asking import JsonAsking
 from app.proxy.resource_lists import MOST_PAGES
@@ -359,3 +359,23 @@ async def test_c5_the_upstream_s_headers_that_may_pass_do():
 
     assert one.client.header(b"openai-version") == b"7"
     assert one.client.header(b"set-cookie") is None
+
+
+async def test_a_job_that_an_upload_began_is_whose_the_file_is():
+    rows = [
+        {"id": "begun", "training_file": "file-own"},
+        {"id": "theirs", "training_file": "file-theirs"},
+        {"id": "asked-for", "training_file": "file-own"},
+        {"id": "nobody-s"},
+    ]
+    page = {"object": "list", "data": rows, "has_more": False}
+    office = Office.of(answer(json.dumps(page).encode()))
+    office.made(OWN_TEAM, "file", "file-own")
+    office.made(OTHER_TEAM, "file", "file-theirs")
+    office.made(OTHER_TEAM, "job", "asked-for")
+
+    one = await served(office, "GET /v1/fine_tuning/jobs", TEAM_MATE)
+
+    assert ["begun"] == [row["id"] for row in json.loads(one.client.body)["data"]]
+    assert await office.register.may_touch(OWN_TEAM, ObjectName("4minds", "job", "begun"))
+    assert not await office.register.may_touch(OTHER_TEAM, ObjectName("4minds", "job", "begun"))

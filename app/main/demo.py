@@ -32,6 +32,7 @@ _PRICES = {
     "openmind/gpt-4o": Price(input=2_500_000, output=10_000_000),
     "openmind/eleven_*": _SPEECH,
     "openmind/chirp*": _RECOGNITION,
+    "openmind/whisper-*": _RECOGNITION,
     "openmind/scribe*": _RECOGNITION,
 }
 

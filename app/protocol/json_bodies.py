@@ -24,7 +24,6 @@ from app.protocol.utf8 import is_utf8
 
 _BOM = b"\xef\xbb\xbf"
 _INTEGER = re.compile(rb"-?[0-9]{1,20}")
-_BYTE = re.compile(r"\s*\(byte \d+\)")
 
 
 class JsonBody(msgspec.Struct):

@@ -19,7 +19,7 @@ from app.proxy.source import Source
 from app.upstreams.bodies import too_large
 from app.upstreams.client import UpstreamRequest
 from app.upstreams.deadlines import deadlines
-from app.upstreams.refusals import refusal_of_ok_error
+from app.upstreams.no_answer import no_answer
 from app.upstreams.relayed_request import Relayed, relayed_request
 from app.upstreams.upstream import Upstream
 
@@ -56,7 +56,7 @@ class JsonAsking:
             status, body = await self._asked(call, upstream, request, relayed.method)
             found = object_members(body)
             if not (_is_answer(body, found) or (relayed.method == "DELETE" and not body.strip())):
-                raise _no_answer(upstream, body, exchange.model_requested)
+                raise no_answer(upstream, body, exchange.model_requested)
         except GatewayError as error:
             if relayed.method != "GET" and request.has_left and not _is_clear(error):
                 error.should_retry = False
@@ -97,17 +97,6 @@ class JsonAsking:
 def _is_clear(error: GatewayError) -> bool:
     """True where the upstream itself said no, and so has done nothing."""
     return isinstance(error, UpstreamAnswered) and error.status < 500
-
-
-def _no_answer(upstream: Upstream, body: bytes, model: str) -> GatewayError:
-    """The error of a 200 that holds no answer, or an error in its place (upstreams E-C9, E-C10)."""
-    return refusal_of_ok_error(
-        upstream=upstream.name,
-        dialect=upstream.dialect.name,
-        body=body,
-        model=model,
-        secrets=upstream.secrets(),
-    )
 
 
 def _is_answer(body: bytes, found: Members | None) -> bool:

@@ -38,7 +38,7 @@ from app.routing.finder import FIRST_ROUND_SECONDS, RouteFinder
 from app.upstreams.deadlines import deadlines
 from app.upstreams.discovery import DiscoveredModel, parse_model
 from app.upstreams.model_requests import model_request
-from app.upstreams.refusals import refusal_of_ok_error
+from app.upstreams.no_answer import no_answer
 from app.upstreams.upstream import Upstream
 
 _OWNER_OF_ALIASES = "mindgate"
@@ -128,13 +128,7 @@ class ModelDesk:
         upstream = self._upstreams[deployment.upstream]
         body = await self._ask(call, upstream, deployment)
         if body.strip() and _is_error(body):
-            raise refusal_of_ok_error(
-                upstream=upstream.name,
-                dialect=upstream.dialect.name,
-                body=body,
-                model=name,
-                secrets=upstream.secrets(),
-            )
+            raise no_answer(upstream, body, name)
         if was_deleted(body):  # else it would be nobody's while it is there, and so everybody's
             self._rights.deleted(call, deployment)
             self._on_deleted()

@@ -42,7 +42,7 @@ from app.proxy.reply import Reply
 from app.proxy.source import Source
 from app.upstreams.bodies import Opener, too_large
 from app.upstreams.minds_thoughts import is_not_ready
-from app.upstreams.refusals import refusal_of_ok_error
+from app.upstreams.no_answer import no_answer
 
 _JSON = b"application/json"
 _NOT_READY_SECONDS = 10.0  # upstreams M-A6
@@ -260,13 +260,7 @@ def _unusable(answer: Answer, exchange: Exchange, reason: FaultReason, told: byt
     """
     name = answer.upstream.name
     if reason is FaultReason.ERROR_EVENT:
-        return refusal_of_ok_error(
-            upstream=name,
-            dialect=answer.upstream.dialect.name,
-            body=told,
-            model=exchange.model_requested,
-            secrets=answer.upstream.secrets(),
-        )
+        return no_answer(answer.upstream, told, exchange.model_requested)
     if reason is FaultReason.DISCONNECTED:
         return UpstreamDisconnected(
             f"Upstream '{name}' ended its stream before the answer was complete."

@@ -16,7 +16,7 @@ from app.proxy.model_access import ModelAccess
 from app.proxy.sound_billing import NO_TOKENS, SoundBilling
 from app.proxy.source import Source
 from app.upstreams.deadlines import deadlines
-from app.upstreams.refusals import refusal_of_ok_error
+from app.upstreams.no_answer import no_answer
 from app.upstreams.relayed_request import Relayed, relayed_request
 from app.upstreams.upstream import Upstream
 
@@ -82,13 +82,7 @@ class SoundSteps:
             await answer.response.aclose()
         call.exchange.upstream_first_at = self.now()
         if _is_error(body):
-            raise refusal_of_ok_error(
-                upstream=upstream.name,
-                dialect=upstream.dialect.name,
-                body=body,
-                model=call.exchange.model_requested,
-                secrets=upstream.secrets(),
-            )
+            raise no_answer(upstream, body, call.exchange.model_requested)
         call.exchange.usage = NO_TOKENS
         call.reply.relayed = response_headers(headers)
         call.reply.begin(200, [(b"content-type", answer.content_type)], len(body))

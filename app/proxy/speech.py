@@ -26,7 +26,7 @@ from app.proxy.reply import Reply
 from app.proxy.sound_billing import NO_TOKENS, Asked
 from app.proxy.sound_steps import SoundSteps, first_reached
 from app.proxy.source import Source
-from app.upstreams.refusals import refusal_of_ok_error
+from app.upstreams.no_answer import no_answer
 from app.upstreams.relayed_request import Relayed
 from app.upstreams.speech_requests import (
     STREAM_PATH,
@@ -213,13 +213,7 @@ class SpeechDesk:
         body = await source.rest(first)
         found = await off_loop(len(body), encoded_sound, body)
         if found is None or plan.target is None:
-            raise refusal_of_ok_error(
-                upstream=plan.upstream.name,
-                dialect=plan.upstream.dialect.name,
-                body=body,
-                model=call.exchange.model_requested,
-                secrets=plan.upstream.secrets(),
-            )
+            raise no_answer(plan.upstream, body, call.exchange.model_requested)
         container = container_of(found.audio, samples_are_due=wanted.is_bare)
         engine = plan.target.engine
         # Another rate takes a microsecond a sample: never on the loop (reliability R24).

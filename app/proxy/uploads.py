@@ -38,7 +38,7 @@ from app.proxy.spooling import spooled
 from app.proxy.upload_attempts import UploadAttempts
 from app.telemetry.logs import Log
 from app.upstreams.deadlines import deadlines
-from app.upstreams.refusals import refusal_of_ok_error
+from app.upstreams.no_answer import no_answer
 from app.upstreams.relayed_request import Relayed, relayed_request
 from app.upstreams.upstream import Upstream
 from app.wire.requests import Upload
@@ -184,18 +184,11 @@ async def _ready(
 
 def _made(upstream: Upstream, text: bytes) -> MadeByUpload:
     """What the answer *text* says was made. Raises the error that it may be instead (contract E5)."""
-    secrets = upstream.secrets()
     with suppress(NotJson):
         made = made_by_upload(text)
         if made.file_id is not None or error_in(text, status=502, unsaid="…") is None:
             return made
-    raise refusal_of_ok_error(
-        upstream=upstream.name,
-        dialect=upstream.dialect.name,
-        body=text,
-        model="",
-        secrets=secrets,
-    )
+    raise no_answer(upstream, text)
 
 
 def _uploaded(form: FormRewriter, created_at: int) -> UploadedFile:

@@ -4,12 +4,10 @@ import asyncio
 
 from app.domain.errors import UpstreamMalformed, UpstreamTimeout
 from app.protocol.lists import NoList, read_page
-from app.upstreams.bodies import read_whole
-from app.upstreams.client import Sender, UpstreamRequest
-from app.upstreams.refusals import refusal
+from app.upstreams.client import Sender
+from app.upstreams.list_requests import get, refused
 from app.upstreams.relayed_request import segment
 from app.upstreams.upstream import Upstream
-from app.wire.requests import RequestHead
 
 _PATH = "/fine_tuning/jobs"
 _PAGE_ROWS = 100
@@ -37,24 +35,9 @@ async def _page(upstream: Upstream, sender: Sender, found: dict[str, bytes]) -> 
     """One page more of what is *found*; True while there may be another."""
     last = next(reversed(found), "")
     query = f"limit={_PAGE_ROWS}" + (f"&after={segment(last)}" if last else "")
-    head = RequestHead("GET", upstream.url(_PATH, query), upstream.headers)
-    response = await sender.send(UpstreamRequest(head))
-    try:
-        limit = upstream.entry.max_json_bytes
-        body = await read_whole(response, limit=limit, name=upstream.name)
-    finally:
-        await response.aclose()
-    if response.status != 200:
-        raise refusal(
-            upstream=upstream.name,
-            dialect=upstream.dialect.name,
-            status=response.status,
-            headers=[],
-            body=body,
-            model="",
-            capability="fine_tuning",
-            secrets=upstream.secrets(),
-        )
+    status, body = await get(upstream, sender, upstream.url(_PATH, query))
+    if status != 200:
+        raise refused(upstream, status, body, "fine_tuning")
     try:
         page = read_page(body)
     except NoList:

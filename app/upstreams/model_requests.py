@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from app.domain.errors import UpstreamMalformed, UpstreamTimeout
-from app.upstreams.bodies import read_whole
 from app.upstreams.client import Sender, UpstreamRequest
 from app.upstreams.discovery import DiscoveredModel, parse_models
-from app.upstreams.refusals import refusal
+from app.upstreams.list_requests import get, json_head, refused
 from app.upstreams.upstream import Upstream
-from app.wire.requests import RequestHead
 
 _ABSENT = (404, 405)
 _PAGE_SIZE = 100  # upstreams 4.5
@@ -59,35 +57,16 @@ async def _list(
     found: dict[str, DiscoveredModel] = {}
     for page in range(_MAX_PAGES):
         query = f"limit={_PAGE_SIZE}&offset={page * _PAGE_SIZE}" if is_paged else ""
-        status, body = await _get(upstream, sender, upstream.url(path, query))
+        status, body = await get(upstream, sender, upstream.url(path, query))
         if status in _ABSENT and not is_last:
             return None
         if status != 200:
-            raise refusal(
-                upstream=upstream.name,
-                dialect=upstream.dialect.name,
-                status=status,
-                headers=[],
-                body=body,
-                model="",
-                capability="models.list",
-                secrets=upstream.secrets(),
-            )
+            raise refused(upstream, status, body, "models.list")
         known = len(found)
         found.update((row.id, row) for row in _parsed(upstream, body))
         if not is_paged or len(found) == known:  # rows may be left out, so a short page is no sign
             break
     return tuple(found.values())
-
-
-async def _get(upstream: Upstream, sender: Sender, url: str) -> tuple[int, bytes]:
-    response = await sender.send(UpstreamRequest(_head(upstream, "GET", url)))
-    try:
-        return response.status, await read_whole(
-            response, limit=upstream.entry.max_json_bytes, name=upstream.name
-        )
-    finally:
-        await response.aclose()
 
 
 def _parsed(upstream: Upstream, body: bytes) -> tuple[DiscoveredModel, ...]:
@@ -105,11 +84,7 @@ def model_request(
     """GET or DELETE of one model below *list_path*; a DELETE is never repeated (upstreams G7)."""
     url = upstream.url(f"{list_path.rstrip('/')}/{quote(model, safe='')}")
     return UpstreamRequest(
-        _head(upstream, method, url),
+        json_head(upstream, method, url),
         [(b"x-request-id", request_id.encode())],
         repeatable=method == "GET",
     )
-
-
-def _head(upstream: Upstream, method: str, url: str) -> RequestHead:
-    return RequestHead(method, url, [(b"accept", b"application/json"), *upstream.headers])

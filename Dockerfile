@@ -1,4 +1,4 @@
-# The gateway as an image: hash-locked packages, no pip, no build tools, no root, a read-only root file system.
+# The gateway as an image: hash-locked packages, a compiled data plane, no pip, no build tools, no root, a read-only root file system.
 #
 #   docker build -t mindgate .
 #   docker run --rm --read-only --cap-drop ALL -p 127.0.0.1:8080:8080 \
@@ -10,19 +10,23 @@
 #
 # The base is named by tag: its digest is not known where this file is written. Pin the one you have looked at with
 #   docker build --build-arg PYTHON_IMAGE=python:3.13-slim@sha256:<digest> .
+# The first stage needs a C compiler, which the large image of the same Python has.
 ARG PYTHON_IMAGE=python:3.13-slim
+ARG BUILD_IMAGE=python:3.13
 
-FROM ${PYTHON_IMAGE} AS build
+FROM ${BUILD_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
-# The locks first: a change of code alone reuses this layer. Wheels only, so nothing is compiled or run while installing.
-COPY requirements/runtime.txt requirements/build.txt requirements/
+# The locks first: a change of code alone reuses this layer. Wheels only, so no code of a package runs while installing.
+# What compiles sees the types of the packages below the gateway, so they are there twice; only /opt/mindgate leaves.
+COPY requirements/runtime.txt requirements/build.txt requirements/compile.txt requirements/
 RUN python -m venv --without-pip /opt/mindgate \
     && python -m pip --python /opt/mindgate/bin/python install --require-hashes --only-binary :all: -r requirements/runtime.txt \
-    && python -m pip install --require-hashes --only-binary :all: -r requirements/build.txt
-COPY pyproject.toml README.md LICENSE ./
+    && python -m pip install --require-hashes --only-binary :all: \
+        -r requirements/runtime.txt -r requirements/build.txt -r requirements/compile.txt
+COPY setup.py pyproject.toml README.md LICENSE ./
 COPY app app
-RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
+RUN COMPILE=1 python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && python -m pip --python /opt/mindgate/bin/python install --no-deps --no-index dist/*.whl
 
 FROM ${PYTHON_IMAGE}

@@ -14,11 +14,15 @@ KEY_NAMES := (FOURMINDS|MINDS|OPENMIND)_API_KEY(_FILE)?|MINDGATE_CONFIG
 # As in the image: bodies above 1 MB go back to the system when they are done with. (glibc's; others take no notice.)
 export MALLOC_MMAP_THRESHOLD_ ?= 1048576
 export MALLOC_TRIM_THRESHOLD_ ?= 1048576
+# The product with its data plane compiled, and a path to it while it is what the sources say (docs/decisions/0018).
+COMPILED := $(CURDIR)/.compiled/site
+SOURCES := setup.py pyproject.toml $(shell find app -name '*.py' 2>/dev/null)
+CURRENT = $(shell [ -e .compiled/.stamp ] && [ -z "$$(find $(SOURCES) -newer .compiled/.stamp)" ] && echo $(COMPILED))
 # Arguments for the command or for pytest: make run ARGS="--port 9000" · make test ARGS="-k streaming"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check fuzz prove bench bench-peers format lock clean
+.PHONY: help install run compiled test test-compiled check fuzz prove bench bench-peers format lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -31,11 +35,19 @@ run: install ## set up, then serve (with an upstream key or a config file) or de
 	@if [ -n "$$FOURMINDS_API_KEY$$MINDS_API_KEY$$OPENMIND_API_KEY$$MINDGATE_CONFIG" ] || [ -e config/mindgate.yaml ] \
 		|| [ -n "$$FOURMINDS_API_KEY_FILE$$MINDS_API_KEY_FILE$$OPENMIND_API_KEY_FILE" ] \
 		|| grep -Eqs "^[[:space:]]*(export[[:space:]]+)?($(KEY_NAMES))[[:space:]]*=[[:space:]]*[\"']?[^\"'#[:space:]]" .env; \
-	then exec $(BIN)/mindgate serve $(ARGS); \
-	else exec $(BIN)/mindgate demo $(ARGS); fi
+	then PYTHONPATH=$(CURRENT) exec $(BIN)/mindgate serve $(ARGS); \
+	else PYTHONPATH=$(CURRENT) exec $(BIN)/mindgate demo $(ARGS); fi
 
-test: check ## set up, check, then run every test in parallel
+compiled: .compiled/.stamp ## compile the data plane, for half the CPU of a request; make run then uses it
+
+# Without a C compiler the second half is left out, loudly; CI must have one.
+test: check ## set up, check, then run every test in parallel, on the sources and on the compiled data plane
 	$(BIN)/python -m pytest -n auto $(ARGS)
+	@if command -v $${CC:-cc} >/dev/null; then $(MAKE) --no-print-directory test-compiled; \
+	else echo "SKIPPED: the tests of the compiled data plane; there is no C compiler" >&2; [ "$$CI" != true ]; fi
+
+test-compiled: .compiled/.stamp ## the tests, on the compiled data plane
+	$(BIN)/python -m pytest -n auto -o pythonpath="$(COMPILED) ." -m "not interpreted" $(ARGS)
 
 check: .venv/.stamp-dev ## formatter, linter, types, rooms and floors
 	$(BIN)/ruff format --check .
@@ -48,15 +60,15 @@ fuzz: .venv/.stamp-dev ## look for bytes of a peer that break a promise, for ten
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
 # Linux. Real processes, killed and started again. make prove ARGS="--quick --only kill"
-prove: .venv/.stamp-dev ## what is claimed of limits and the ledger, shown: nine minutes
-	$(BIN)/python -m tests.prove $(ARGS)
+prove: .compiled/.stamp ## what is claimed of limits and the ledger, shown on the compiled data plane: nine minutes
+	PYTHONPATH=$(COMPILED):$(CURDIR) $(BIN)/python -P -m tests.prove $(ARGS)
 
 # Linux. How to read what comes out: docs/performance.md. make bench ARGS="--quick --only chat-64"
-bench: .venv/.stamp-dev ## what a request costs, next to nginx: minutes
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: .compiled/.stamp ## what a request costs, next to nginx: minutes
+	$(BIN)/python -m benchmarks --product .compiled/site $(ARGS)
 
-bench-peers: .venv/.stamp-dev ## the same, and next to other gateways, which are installed into .bench/
-	$(BIN)/python -m benchmarks --peers $(ARGS)
+bench-peers: .compiled/.stamp ## the same, and next to other gateways, which are installed into .bench/
+	$(BIN)/python -m benchmarks --product .compiled/site --peers $(ARGS)
 
 format: .venv/.stamp-dev ## format, and fix what the linter can fix
 	$(BIN)/ruff format .
@@ -69,9 +81,10 @@ lock: .venv/.stamp-dev ## resolve the dependencies again and write requirements/
 	$(LOCK) --output-file requirements/runtime.txt pyproject.toml
 	$(LOCK) --output-file requirements/dev.txt --group dev --constraint requirements/runtime.txt pyproject.toml
 	$(LOCK) --group build --output-file requirements/build.txt
+	$(LOCK) --group compile --constraint requirements/dev.txt --output-file requirements/compile.txt
 
 clean: ## remove .venv, caches and build results
-	rm -rf .venv .bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
+	rm -rf .venv .bench .compiled build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
 	find app benchmarks tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -90,4 +103,11 @@ clean: ## remove .venv, caches and build results
 
 .venv/.stamp-dev: requirements/dev.txt .venv/.stamp-project
 	$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# A C compiler and Python's headers; two minutes, less when nothing compiled has changed.
+.compiled/.stamp: $(SOURCES) .venv/.stamp-dev
+	rm -rf .compiled build/lib*
+	COMPILE=1 $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir .compiled .
+	$(PIP_INSTALL) --no-deps --no-index --target $(COMPILED) .compiled/*.whl
 	@touch $@

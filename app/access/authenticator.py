@@ -6,6 +6,7 @@ Nothing is asked of a database, whatever the key: a wrong one costs a digest and
 
 from collections.abc import Callable
 from math import ceil
+from typing import Final
 
 from app.access.key_format import is_mistyped
 from app.access.key_ring import KeyRing
@@ -15,25 +16,28 @@ from app.domain.errors import ClientError, PermissionDenied, RateLimited, Unauth
 from app.domain.principal import Principal
 from app.protocol.headers import HeaderList, client_key, header
 
-_NO_KEY = (
+_NO_KEY: Final = (
     "You didn't provide an API key. You need to provide your API key in an Authorization header "
     "using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
 )
-_WRONG_KEY = (
+_WRONG_KEY: Final = (
     "Incorrect API key provided: {masked}. Ask whoever runs this gateway for a key of its own."
 )
-_MISTYPED_KEY = "Incorrect API key provided: {masked}. It is mistyped or cut: its last letters do not fit the others."
-_TOO_MANY_WRONG = (
+_MISTYPED_KEY: Final = (
+    "Incorrect API key provided: {masked}. "
+    "It is mistyped or cut: its last letters do not fit the others."
+)
+_TOO_MANY_WRONG: Final = (
     "Too many requests with a wrong API key came from your address. Check the key, then try again in "
     "{seconds}s; requests with a right key go on."
 )
-_FOREIGN_PAGE = (
+_FOREIGN_PAGE: Final = (
     "You have insufficient permissions for this operation. The gateway runs without keys, so it does not "
     "answer other web sites; add the page's origin to server.cors_origins to allow it."
 )
 # What a browser says of our own page, and of an address typed in.
-_OWN_SITE = ("same-origin", "none")
-_SHOWN_FROM = 16  # a shorter key is masked whole
+_OWN_SITE: Final = ("same-origin", "none")
+_SHOWN_FROM: Final = 16  # a shorter key is masked whole
 
 
 class Authenticator:

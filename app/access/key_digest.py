@@ -1,13 +1,15 @@
 """A key → what is kept of it: HMAC-SHA-256 under a pepper, from which nobody gets the key back (reliability S9)."""
 
 from hashlib import sha256
+from typing import Final
 
-_BLOCK_BYTES = 64  # of SHA-256
-_INNER, _OUTER = 0x36, 0x5C  # RFC 2104
+_BLOCK_BYTES: Final = 64  # of SHA-256
+_INNER: Final = 0x36
+_OUTER: Final = 0x5C  # RFC 2104
 
 
 class KeyDigest:
-    """Call it for the digest of a key, 32 bytes.
+    """Knows the digest of a key, 32 bytes.
 
     The pepper's own part of the hash is done once, not for each key: 0.7 µs a key, where `hmac.digest` takes 1.8.
     """
@@ -18,7 +20,8 @@ class KeyDigest:
         self._inner = sha256(bytes(byte ^ _INNER for byte in block))
         self._outer = sha256(bytes(byte ^ _OUTER for byte in block))
 
-    def __call__(self, key: str) -> bytes:
+    def of(self, key: str) -> bytes:
+        """What is kept of *key*."""
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(key.encode("utf-8", "surrogateescape"))
         outer.update(inner.digest())

@@ -7,10 +7,9 @@ A database that is down takes nothing away: the keys stay as they were last read
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
 from hmac import compare_digest
-from typing import Protocol
-
-import msgspec
+from typing import Final, Protocol
 
 from app.access.file_keys import file_key_id
 from app.access.pepper import Peppers
@@ -22,7 +21,7 @@ from app.domain.principal import Principal
 from app.storage.key_rows import KeySnapshot, StoredKey, StoredTeam
 from app.storage.key_store import KeyStore
 
-POLL_SECONDS = 2.0
+POLL_SECONDS: Final = 2.0
 
 
 class Warn(Protocol):
@@ -31,7 +30,8 @@ class Warn(Protocol):
     def __call__(self, event: str, **fields: object) -> object: ...
 
 
-class Holder(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Holder:
     """Whose key it is. *digest*: of the whole key. *expires_at*: seconds since 1970; None never ends."""
 
     principal: Principal
@@ -49,7 +49,7 @@ class KeyRing:
         self._keys: dict[str, StoredKey] = {}
         self._teams: dict[str, StoredTeam] = {}
         self._team_scopes: dict[str, Scope] = {}
-        self._file_keys = [(self._digest(one.key.get_secret_value()), one) for one in file_keys]
+        self._file_keys = [(self._digest.of(one.key.get_secret_value()), one) for one in file_keys]
         self._hold_file_keys()
 
     def __len__(self) -> int:
@@ -58,7 +58,7 @@ class KeyRing:
 
     def find(self, key: str) -> Holder | None:
         """Who holds *key*, expired or not; None for one that is unknown or revoked."""
-        digest = self._digest(key)
+        digest = self._digest.of(key)
         holder = self._holders.get(digest)
         if holder is None:
             return self._find_older(key) if self._older_digests else None
@@ -115,8 +115,8 @@ class KeyRing:
             self.apply(await store.load(since_version=self.version))
 
     def _find_older(self, key: str) -> Holder | None:
-        for digest_of in self._older_digests:
-            digest = digest_of(key)
+        for older in self._older_digests:
+            digest = older.of(key)
             holder = self._holders.get(digest)
             if holder is not None and compare_digest(holder.digest, digest):
                 return holder

@@ -40,7 +40,7 @@ class Peppers:
 
     def digest(self, key: str) -> bytes:
         """What is kept of a new key."""
-        return self.digests[0](key)
+        return self.digests[0].of(key)
 
     def seal(self, text: bytes) -> str:
         """The hash of a new audit row."""

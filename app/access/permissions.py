@@ -2,13 +2,15 @@
 
 from collections.abc import Collection
 from fnmatch import fnmatchcase
+from typing import Final
 
 from app.domain.errors import PermissionDenied
 from app.domain.principal import Principal
 from app.domain.routes import Deployment, Route
 
 # Clients choose the names of routes, so both what is kept and how long each may be are bounded.
-_MOST_REMEMBERED, _LONGEST_REMEMBERED = 4096, 512
+_MOST_REMEMBERED: Final = 4096
+_LONGEST_REMEMBERED: Final = 512
 
 
 class Permissions:

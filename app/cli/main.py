@@ -126,8 +126,8 @@ def check(config: ConfigOption = None) -> None:
 
 @app.command()
 def version() -> None:
-    """Print the version."""
-    presentation.show([f"mindgate {gateway.VERSION}"])
+    """Print the version, and whether the data plane is compiled."""
+    presentation.show([f"mindgate {gateway.VERSION}, {gateway.BUILD}"])
 
 
 def _run(serving_forever: Coroutine[object, object, None]) -> None:

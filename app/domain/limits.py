@@ -5,14 +5,12 @@ Money is an integer of nano-dollars; None means that there is no such limit.
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
-
-import msgspec
+from typing import Final, Literal, NamedTuple
 
 Period = Literal["day", "week", "month", "total"]
 ScopeKind = Literal["key", "team"]
 
-NANO = 1_000_000_000  # nano-dollars in a dollar
+NANO: Final = 1_000_000_000  # nano-dollars in a dollar
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class Limits:
     max_tokens: int | None = None
 
 
-NO_LIMITS = Limits()
+NO_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +42,42 @@ class Scope:
     version: int = 0
 
 
-class Ask(msgspec.Struct, frozen=True, gc=False):
+@dataclass(slots=True, init=False)
+class Ask:
     """What one request wants before it is served: *tokens* and *cost_nano* are the most it should come to.
 
     *slots*: how much of the concurrency it takes. All of it nought only asks where the limits stand.
     """
 
-    requests: int = 0
-    tokens: int = 0
-    cost_nano: int = 0
-    slots: int = 0
+    requests: int
+    tokens: int
+    cost_nano: int
+    slots: int
+
+    def __init__(
+        self, requests: int = 0, tokens: int = 0, cost_nano: int = 0, slots: int = 0
+    ) -> None:
+        self.requests = requests
+        self.tokens = tokens
+        self.cost_nano = cost_nano
+        self.slots = slots
 
 
-LOOK = Ask()
+LOOK: Final = Ask()
 
 
-class Spent(msgspec.Struct, frozen=True, gc=False):
+@dataclass(slots=True, init=False)
+class Spent:
     """What it came to. *requests* is nought when no upstream was asked: then nothing was consumed (law 4)."""
 
     requests: int
     tokens: int
     cost_nano: int
+
+    def __init__(self, requests: int, tokens: int, cost_nano: int) -> None:
+        self.requests = requests
+        self.tokens = tokens
+        self.cost_nano = cost_nano
 
 
 class PeriodStarts(NamedTuple):
@@ -97,10 +110,16 @@ class Standing(NamedTuple):
     reset_at: float | None
 
 
-class RateHeaders(msgspec.Struct, frozen=True, gc=False):
+@dataclass(slots=True, init=False)
+class RateHeaders:
     """The `x-ratelimit-*` lines of a reply (contract C5), each with its line end; *requests* and *tokens* tell which
     of the upstream's own they replace."""
 
     lines: bytes
     requests: bool
     tokens: bool
+
+    def __init__(self, lines: bytes, requests: bool, tokens: bool) -> None:
+        self.lines = lines
+        self.requests = requests
+        self.tokens = tokens

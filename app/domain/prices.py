@@ -4,15 +4,17 @@ What a deployment costs, exactly: integers of pico-dollars, since a token may co
 The only rounding is at the end of one exchange, half up to the nano-dollar.
 """
 
-import msgspec
+from dataclasses import dataclass
+from typing import Final
 
 from app.domain.usage import Usage
 
-_PICO_IN_NANO = 1000
-_MS_IN_SECOND = 1000
+_PICO_IN_NANO: Final = 1000
+_MS_IN_SECOND: Final = 1000
 
 
-class Price(msgspec.Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class Price:
     """Each in pico-dollars: per token, request, second of audio, character. *cached_input* None: as input."""
 
     input: int = 0

@@ -1,6 +1,8 @@
 """Text of others, as it may stand in a log line or in the ledger: one bounded line that paints no terminal."""
 
-LONGEST = 256  # characters
+from typing import Final
+
+LONGEST: Final = 256  # characters
 
 
 def shown(text: str, longest: int = LONGEST) -> str:

@@ -8,26 +8,25 @@ The body is collected while the task runs that serves it, bounded on the bytes t
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from io import BytesIO
+from typing import Final
 
 from app.domain.errors import ClientError, InvalidRequest
 from app.edge.body_stream import BodyStream
 from app.edge.head_rules import Target, body_too_large, check_coding, request_timed_out
-from app.edge.status_lines import STATUS_LINES
+from app.edge.status_lines import LAST_CHUNK, SIZE_LINES, STATUS_LINES
 from app.edge.wire_side import Wire
 from app.protocol.headers import HeaderList
 from app.wire.handshake import BadHandshake, acceptance, chosen_subprotocol
 from app.wire.web_socket import WebSocket
 
-UNSEARCHED_BYTES = 16 * 1024
-UNWANTED_BYTES = 64 * 1024  # of a body are kept before anyone has asked for it
-_USUAL_BODY_BYTES = 1024 * 1024  # the control plane's bound; the data plane sets its own
-_LARGE_BYTES = 64 * 1024  # from here on another write costs less than another copy
-_LAST_CHUNK = b"0\r\n\r\n"
-_CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
-_CLOSE = b"connection: close\r\n"
-_KEEP_ALIVE = b"connection: keep-alive\r\n"  # HTTP/1.0 has to be told
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_BODYLESS = (204, 304)
+UNSEARCHED_BYTES: Final = 16 * 1024
+UNWANTED_BYTES: Final = 64 * 1024  # of a body are kept before anyone has asked for it
+_LARGE_BYTES: Final = 64 * 1024  # from here on another write costs less than another copy
+_CHUNKED: Final = b"transfer-encoding: chunked\r\n\r\n"
+_CLOSE: Final = b"connection: close\r\n"
+_KEEP_ALIVE: Final = b"connection: keep-alive\r\n"  # HTTP/1.0 has to be told
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_BODYLESS: Final = (204, 304)
 
 
 class ClientRequest:
@@ -94,7 +93,7 @@ class ClientRequest:
         self.version = version
         self.keep_alive = keep_alive
         self.extra_fields = b""
-        self.max_body_bytes = _USUAL_BODY_BYTES
+        self.max_body_bytes = 1024 * 1024  # the control plane's; the data plane sets its own
         self.task: asyncio.Task[None] | None = None
         self.is_gone = self.is_finished = self.is_offer = self.head_sent = False
         # the body
@@ -178,9 +177,8 @@ class ClientRequest:
         except BadHandshake as error:
             raise InvalidRequest(f"The websocket's handshake is not valid: {error}.") from None
         self.head_sent = self.is_finished = True
-        self._out.write(
-            b"".join((STATUS_LINES[101], self._wire.surroundings.date_line, fields, lines))
-        )
+        start = STATUS_LINES[101] + self._wire.surroundings.date_line
+        self._out.write(start + fields + lines)
         return self._wire.give_over(chosen_subprotocol(fields))
 
     def start(self, status: int, fields: bytes, length: int | None) -> None:
@@ -220,7 +218,7 @@ class ClientRequest:
             if self._is_chunked and piece:
                 end = b"%b%x\r\n%b\r\n0\r\n\r\n" % (end, len(piece), piece)  # one copy
             elif self._is_chunked:
-                end += _LAST_CHUNK
+                end += LAST_CHUNK
             else:
                 end += self._framed(piece)
         if end:
@@ -362,7 +360,9 @@ class ClientRequest:
 
     def _framed(self, piece: bytes) -> bytes:
         if self._is_chunked:
-            return b"%x\r\n%b\r\n" % (len(piece), piece)
+            size = len(piece)
+            line = SIZE_LINES[size] if size < len(SIZE_LINES) else b"%x\r\n" % size
+            return b"%b%b\r\n" % (line, piece)
         if self._left is not None:
             self._left -= len(piece)
         return piece

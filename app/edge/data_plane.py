@@ -8,14 +8,15 @@ headers. A client that leaves cancels the task (law 5): `app.edge.http_connectio
 
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
+from typing import Final
 
 from app.edge.asgi_side import CLIENT, Receive, Scope, Send
 from app.edge.client_request import ClientRequest
 from app.edge.cors import cors_headers, is_preflight, preflight_headers
-from app.proxy.pipeline import Pipeline
+from app.proxy.pipeline import Serves
 from app.wire.requests import field_lines
 
-_CONTROL_PLANE = frozenset(
+_CONTROL_PLANE: Final = frozenset(
     {"", "healthz", "readyz", "metrics", "docs", "openapi.json", "api", "admin", "console"}
 )
 
@@ -31,7 +32,7 @@ class DataPlane:
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        pipeline: Serves,
         *,
         max_body_bytes: int,
         cors_origins: tuple[str, ...],

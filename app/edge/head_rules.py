@@ -8,10 +8,10 @@ A13, F34; reliability R1.
 
 import re
 from functools import lru_cache
+from typing import Final
 from urllib.parse import unquote
 
 import httptools
-import msgspec
 
 from app.domain.errors import (
     ClientError,
@@ -24,28 +24,31 @@ from app.domain.errors import (
 )
 from app.protocol.headers import HeaderList, named
 
-MAX_TARGET_BYTES = 8 * 1024
-MAX_HEADER_BYTES = 64 * 1024
-MAX_FIELDS = 100
+MAX_TARGET_BYTES: Final = 8 * 1024
+MAX_HEADER_BYTES: Final = 64 * 1024
+MAX_FIELDS: Final = 100
 
-_FIELD_FRAMING = len(b": \r\n")
+_FIELD_FRAMING: Final = len(b": \r\n")
 # RFC 3986: a bracketed address or a name, and perhaps a port. An empty one names nobody.
-_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]+)(:[0-9]*)?")
-_NO_HTTP = "The request is not valid HTTP/1.1"
+_HOST: Final = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]+)(:[0-9]*)?")
+_NO_HTTP: Final = "The request is not valid HTTP/1.1"
 
 
-class Target(msgspec.Struct, frozen=True, gc=False):
+class Target:
     """What is asked for. *path* and *query*: as they came; *plain_path*: percent-decoded.
 
     *authority*: of an absolute target; b"" when it had none.
     """
 
-    raw_path: bytes
-    path: str
-    plain_path: str
-    raw_query: bytes
-    query: str
-    authority: bytes
+    __slots__ = ("authority", "path", "plain_path", "query", "raw_path", "raw_query")
+
+    def __init__(self, raw_path: bytes, raw_query: bytes, authority: bytes) -> None:
+        self.raw_path = raw_path
+        self.path = path = raw_path.decode("latin-1")
+        self.plain_path = unquote(path) if "%" in path else path
+        self.raw_query = raw_query
+        self.query = raw_query.decode("latin-1")
+        self.authority = authority
 
 
 @lru_cache(maxsize=64)  # a client asks for the same few again and again
@@ -57,9 +60,7 @@ def read_target(url: bytes) -> Target:
     if b"#" in rest:
         raise not_http("a request target has no fragment")
     raw_path, _, raw_query = rest.partition(b"?")
-    path = raw_path.decode("latin-1")
-    plain_path = unquote(path) if "%" in path else path
-    return Target(raw_path, path, plain_path, raw_query, raw_query.decode("latin-1"), authority)
+    return Target(raw_path, raw_query, authority)
 
 
 def _absolute(url: bytes) -> tuple[bytes, bytes]:

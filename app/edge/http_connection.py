@@ -10,7 +10,7 @@ timers (R1 to R3).
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 from typing_extensions import override
@@ -33,7 +33,7 @@ from app.wire.departures import reset_on_close
 from app.wire.outbox import Outgoing
 from app.wire.web_socket import WebSocket
 
-_NEVER = float("inf")
+_NEVER: Final = float("inf")
 
 Direct = Callable[[ClientRequest], Awaitable[None] | None]  # None: it wants ASGI
 

@@ -5,10 +5,11 @@ times a second (law 5, reliability R12).
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from app.wire.departures import has_left
 
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS: Final = 0.1
 
 
 class Intake:

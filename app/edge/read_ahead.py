@@ -1,6 +1,8 @@
 """What a client has sent ahead: read from its socket, and not looked at yet."""
 
-HEAD_END = b"\r\n\r\n"
+from typing import Final
+
+HEAD_END: Final = b"\r\n\r\n"
 
 
 class ReadAhead:

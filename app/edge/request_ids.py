@@ -7,9 +7,11 @@ and 20 that nobody can guess.
 
 import os
 from collections.abc import Callable
+from typing import Final
 
-_TIME_DIGITS, _RANDOM_DIGITS = 12, 20
-_BLOCK_BYTES = 4100  # of randomness: 410 ids
+_TIME_DIGITS: Final = 12
+_RANDOM_DIGITS: Final = 20
+_BLOCK_BYTES: Final = 4100  # of randomness: 410 ids
 
 
 class IdSource:

@@ -10,6 +10,7 @@ accepted, nothing is read before it was answered.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 import httptools
 
@@ -31,14 +32,18 @@ from app.edge.head_rules import (
 )
 from app.edge.wire_side import Wire
 from app.protocol.headers import HeaderList
+from app.wire.field_names import USUAL_NAMES
 from app.wire.handshake import is_offer
 
-_FRAMING = (b"content-length", b"transfer-encoding")
-_METHODS = {name.encode(): name for name in ("GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT")}
+_FRAMING: Final = (b"content-length", b"transfer-encoding")
+_METHODS: Final = {
+    name.encode(): name for name in ("GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT")
+}
 # What chunks may cost beside their content: six times for single bytes, and room for trailers and extensions.
-_CHUNK_COST = 8
-_CHUNK_ROOM_BYTES = 64 * 1024
-_MOST_HEADS = 64  # in one read: behind a chunked body nobody has counted them before
+_CHUNK_COST: Final = 8
+_CHUNK_ROOM_BYTES: Final = 64 * 1024
+_UNDERSCORE: Final = ord("_")
+_MOST_HEADS: Final = 64  # in one read: behind a chunked body nobody has counted them before
 
 
 class RequestReader:
@@ -52,12 +57,14 @@ class RequestReader:
     __slots__ = (
         "_body_bytes",
         "_fields",
+        "_has_underscore",
         "_head_bytes",
         "_head_reads",
         "_heads",
         "_is_head_known",
         "_is_last",
         "_is_offer",
+        "_named",
         "_parser",
         "_pieces",
         "_read_bytes",
@@ -73,6 +80,8 @@ class RequestReader:
         "request",
     )
 
+    __deletable__ = ("_parser", "on_message_begin")  # by `close`; compiled, only what is named here
+
     def __init__(self, wire: Wire, take: Callable[[ClientRequest], None]) -> None:
         self._wire = wire
         self._take = take
@@ -84,6 +93,8 @@ class RequestReader:
         self._url: list[bytes] = []
         self._pieces: list[bytes] = []  # of a body, from this read
         self._fields: HeaderList = []
+        self._named: dict[bytes, bytes] = {}  # the last one of each name
+        self._has_underscore = False  # in one of the names
         self._is_offer = False
         self._is_head_known = False
         self._read_bytes = 0  # of this read
@@ -146,13 +157,20 @@ class RequestReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head; or of the trailers, which `on_message_complete` drops."""
-        self._fields.append((name.lower(), value))
+        usual = USUAL_NAMES.get(name)
+        if usual is None:
+            usual = name.lower()
+            if _UNDERSCORE in usual:
+                self._has_underscore = True
+        self._fields.append((usual, value))
+        self._named[usual] = value
 
     def on_headers_complete(self) -> None:
         """The head is complete."""
-        url, fields = b"".join(self._url), self._fields
+        url, fields, named = b"".join(self._url), self._fields, self._named
+        has_underscore = self._has_underscore
         self._url.clear()
-        self._fields = []
+        self._fields, self._named, self._has_underscore = [], {}, False
         if self._is_head_known:
             self._is_head_known = False
             return
@@ -166,10 +184,9 @@ class RequestReader:
         if self._head_reads or self._read_bytes > MAX_HEADER_BYTES:
             check_size(fields)
             self._head_reads = self._head_bytes = 0
-        named = dict(fields)
         if len(named) != len(fields):
             named = fields_by_name(fields)
-        if b"_" in b"".join(named):
+        if has_underscore:
             fields = without_underscores(fields)
         parser = self._parser
         version, target = parser.get_http_version(), read_target(url)
@@ -193,7 +210,8 @@ class RequestReader:
         """The request is complete, unless what follows an offered upgrade is its body."""
         if self._is_offer:
             return
-        self._fields = []
+        if self._fields:  # trailers
+            self._fields, self._named, self._has_underscore = [], {}, False
         request, self.request = self.request, None
         self.is_between = True
         if request is not None:

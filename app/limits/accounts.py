@@ -3,13 +3,14 @@ All that is counted for one key or one team.
 """
 
 from dataclasses import replace
+from typing import Final
 
 from app.domain.limits import NO_LIMITS, Ask, Limits, Period, PeriodStarts, Scope, Spending, Spent
 from app.limits.buckets import Bucket
-from app.limits.counters import MINUTE_NS, Claim, Holding, LimitName, Rate, Refusal
+from app.limits.counters import MINUTE_MS, MS_NS, Claim, Holding, LimitName, Rate, Refusal
 from app.limits.tallies import Tally, Which
 
-_SLOT_WAIT_NS = 1_000_000_000  # when a slot becomes free is not known (contract F39)
+_SLOT_WAIT_NS: Final = 1_000_000_000  # when a slot becomes free is not known (contract F39)
 
 
 class Account:
@@ -94,11 +95,11 @@ class Account:
         limits = self.limits
         found: tuple[Refusal, ...] = ()
         if (bucket := self.requests) is not None:
-            level = bucket.leak(now_ns) + ask.requests * MINUTE_NS
+            level = bucket.leak(now_ns) + ask.requests * MINUTE_MS * MS_NS
             if level > bucket.full and ask.requests:
                 found += (_too_fast(scope, "rpm", bucket, ask.requests),)
         if (bucket := self.tokens) is not None:
-            level = bucket.leak(now_ns) + ask.tokens * MINUTE_NS
+            level = bucket.leak(now_ns) + ask.tokens * MINUTE_MS * MS_NS
             if level > bucket.full and ask.tokens:
                 found += (_too_fast(scope, "tpm", bucket, ask.tokens),)
         if (most := limits.concurrency) is not None and self.in_flight + ask.slots > most:
@@ -123,9 +124,9 @@ class Account:
     def take(self, ask: Ask) -> None:
         """What `objections` found nothing against, just now."""
         if (bucket := self.requests) is not None:
-            bucket.level += ask.requests * MINUTE_NS
+            bucket.level += ask.requests * MINUTE_MS * MS_NS
         if (bucket := self.tokens) is not None:
-            bucket.level += ask.tokens * MINUTE_NS
+            bucket.level += ask.tokens * MINUTE_MS * MS_NS
         self.in_flight += ask.slots
         self.cost.held += ask.cost_nano
         self.volume.held += ask.tokens
@@ -204,9 +205,9 @@ class Account:
         self.volume.load(*(tokens for _, tokens in spending))
 
 
-_NOTHING_ASKED = Ask()
-_NOTHING_SPENT = Spent(0, 0, 0)
-_NEVER = PeriodStarts(-1, -1, -1)  # no period begins then
+_NOTHING_ASKED: Final = Ask()
+_NOTHING_SPENT: Final = Spent(0, 0, 0)
+_NEVER: Final = PeriodStarts(-1, -1, -1)  # no period begins then
 
 
 def _changed(active: Bucket | None, kept: Bucket | None, limit: int, now_ns: int) -> Bucket:
@@ -228,7 +229,7 @@ def _too_fast(scope: Scope, limit: LimitName, bucket: Bucket, requested: int) ->
     rate = bucket.rate()
     if requested > rate.allowed:
         return Refusal(scope, limit, rate.allowed, rate.used, requested, wait_ns=None)
-    excess = rate.level + requested * MINUTE_NS - bucket.full
+    excess = rate.level + requested * MINUTE_MS * MS_NS - bucket.full
     return Refusal(
         scope, limit, rate.allowed, rate.used, requested, wait_ns=-(-excess // rate.allowed)
     )

@@ -6,8 +6,7 @@ cancellation can lose it (reliability J1, J5, J6).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-
-import msgspec
+from typing import Final
 
 from app.domain.limits import (
     Ask,
@@ -26,16 +25,24 @@ from app.limits.rate_headers import rate_headers
 from app.limits.refusals import refusal_error
 from app.limits.standings import standings
 
-_NS = 1_000_000_000
+_NS: Final = 1_000_000_000
 
 
-class Reservation(msgspec.Struct, eq=False, gc=False):
+class Reservation:
     """What one admitted request holds until it is settled. *headers*: what the reply's `x-ratelimit-*` say, the limits
     as this request left them; None where there are none."""
 
-    claim: Claim
-    headers: RateHeaders | None
-    is_settled: bool = False
+    __slots__ = ("_admission", "claim", "headers", "is_settled")
+
+    def __init__(self, admission: "Admission", claim: Claim, headers: RateHeaders | None) -> None:
+        self._admission = admission
+        self.claim = claim
+        self.headers = headers
+        self.is_settled = False
+
+    def settle(self, spent: Spent) -> None:
+        """See `Admission.settle`."""
+        self._admission.settle(self, spent)
 
 
 class Admission:
@@ -80,10 +87,10 @@ class Admission:
         claim = Claim(lease_id, principal.scopes, ask, starts, now_ns, now_ns + self._lease_ns)
         verdict = self._counters.reserve(claim)
         if not isinstance(verdict, Verdict):
-            return _decided(claim, verdict, model)
+            return self._decided(claim, verdict, model)
         if verdict.refusals:
             raise refusal_error(verdict, model=model, starts=starts)
-        return Reservation(claim, rate_headers(verdict))
+        return Reservation(self, claim, rate_headers(verdict))
 
     def settle(self, reservation: Reservation, spent: Spent) -> None:
         """*reservation* is free and *spent* is counted, in the period of its admission; a second call changes nothing.
@@ -127,9 +134,8 @@ class Admission:
         """
         self._counters.load(spending, starts or self._calendar.starts())
 
-
-async def _decided(claim: Claim, decision: Awaitable[Verdict], model: str) -> Reservation:
-    verdict = await decision
-    if verdict.refusals:
-        raise refusal_error(verdict, model=model, starts=claim.starts)
-    return Reservation(claim, rate_headers(verdict))
+    async def _decided(self, claim: Claim, decision: Awaitable[Verdict], model: str) -> Reservation:
+        verdict = await decision
+        if verdict.refusals:
+            raise refusal_error(verdict, model=model, starts=claim.starts)
+        return Reservation(self, claim, rate_headers(verdict))

@@ -5,7 +5,7 @@ A whole minute's worth may come at once; after that, *limit* a minute. The level
 or token, so a nanosecond frees exactly *limit* of them: no fractions, no drift (reliability R21: monotonic time only).
 """
 
-from app.limits.counters import MINUTE_NS, Rate
+from app.limits.counters import MINUTE_MS, MS_NS, Rate
 
 
 class Bucket:
@@ -16,7 +16,7 @@ class Bucket:
 
     def __init__(self, limit: int, now_ns: int) -> None:
         self.limit = limit
-        self.full = limit * MINUTE_NS
+        self.full = limit * MINUTE_MS * MS_NS
         self.level = 0
         self.at_ns = now_ns
         self.emptied_ns = now_ns
@@ -38,7 +38,7 @@ class Bucket:
         """What is used stays used, as far as `level_under` says."""
         self.level = self.level_under(limit, now_ns)
         self.limit = limit
-        self.full = limit * MINUTE_NS
+        self.full = limit * MINUTE_MS * MS_NS
 
     def level_under(self, limit: int, now_ns: int) -> int:
         """The level at *now_ns* if *limit* held from then on.
@@ -50,7 +50,7 @@ class Bucket:
         if limit == self.limit:
             return level
         as_long = level * limit // self.limit if self.limit else 0
-        return min(level, max(limit * MINUTE_NS, as_long))
+        return min(level, max(limit * MINUTE_MS * MS_NS, as_long))
 
     def correct(self, difference: int, claimed_ns: int, now_ns: int) -> None:
         """A claim of *claimed_ns* came to *difference* more than it took, or less where that is negative.
@@ -58,7 +58,7 @@ class Bucket:
         What it took too much is given back only if the bucket was not empty since: else it has leaked out, and what
         is in it now belongs to others.
         """
-        level = self.leak(now_ns) + difference * MINUTE_NS
+        level = self.leak(now_ns) + difference * MINUTE_MS * MS_NS
         if difference > 0 or self.emptied_ns <= claimed_ns:
             self.level = level if level > 0 else 0
 

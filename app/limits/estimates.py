@@ -6,19 +6,20 @@ runs, the string it stands in is looked at once and stepped over. No byte is met
 """
 
 import re
+from typing import Final
 
-_BYTES_PER_TOKEN = 3
+_BYTES_PER_TOKEN: Final = 3
 
 # A payload shorter than two steps may be missed: by its bytes it counts some 1,400 tokens at most.
-_STEP_BYTES = 2048
-_SMALLEST_PROBED = 3072
+_STEP_BYTES: Final = 2048
+_SMALLEST_PROBED: Final = 3072
 
-_HEAD_BYTES = 256  # of a data URL, with its media type and parameters
-_NAME_BYTES = 48  # before a string: its name, colon and white space
-_BASE64 = re.compile(
+_HEAD_BYTES: Final = 256  # of a data URL, with its media type and parameters
+_NAME_BYTES: Final = 48  # before a string: its name, colon and white space
+_BASE64: Final = re.compile(
     rb"[A-Za-z0-9+/=_\\-]{32}"
 )  # the backslash: JSON may escape a slash or a line end
-_MEMBER = re.compile(rb'"(?:file_)?data"[ \t\r\n]{0,16}:[ \t\r\n]{0,16}\Z')
+_MEMBER: Final = re.compile(rb'"(?:file_)?data"[ \t\r\n]{0,16}:[ \t\r\n]{0,16}\Z')
 
 
 def estimate_input(body: bytes, *, assumed_media_tokens: int) -> int:

@@ -5,12 +5,13 @@ There is no await anywhere: between the check and what it allows, nothing else r
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from app.domain.limits import PeriodStarts, Scope, ScopeKind, Spending, Spent
 from app.limits.accounts import Account
 from app.limits.counters import GRANTED, Claim, Holding, Rate, Refusal, Verdict
 
-_NEVER_NS = 1 << 63
+_NEVER_NS: Final = 1 << 63
 
 
 class MemoryCounters:
@@ -18,7 +19,7 @@ class MemoryCounters:
 
     def __init__(self) -> None:
         self._accounts: dict[ScopeKind, dict[str, Account]] = {"key": {}, "team": {}}
-        self._leases: set[Claim] = set()
+        self._leases: dict[Claim, list[Account]] = {}  # and what each took from
         self._expired_count = 0  # since the last sweep
         self._first_end_ns = _NEVER_NS  # no lease ends before; it may be that of one settled since
 
@@ -27,7 +28,7 @@ class MemoryCounters:
         ask, now_ns = claim.ask, claim.now_ns
         if now_ns >= self._first_end_ns:
             self._expire(now_ns)
-        accounts = []
+        accounts: list[Account] = []
         starts = claim.starts
         refusals: tuple[Refusal, ...] = ()
         for scope in claim.scopes:
@@ -47,17 +48,17 @@ class MemoryCounters:
         for account in accounts:
             account.take(ask)
             has_rates |= account.has_rates
-        self._leases.add(claim)
+        self._leases[claim] = accounts
         if claim.lease_ends_ns < self._first_end_ns:
             self._first_end_ns = claim.lease_ends_ns
         return _verdict(accounts) if has_rates else GRANTED
 
     def settle(self, claim: Claim, spent: Spent, now_ns: int) -> None:
         """See `Counters.settle`."""
-        if claim in self._leases:
-            self._leases.remove(claim)
-            for scope in claim.scopes:
-                self._accounts[scope.kind][scope.id].settle(claim, spent, now_ns)
+        accounts = self._leases.pop(claim, None)
+        if accounts is not None:
+            for account in accounts:
+                account.settle(claim, spent, now_ns)
         else:
             for scope in claim.scopes:
                 self._accounts[scope.kind][scope.id].settle_expired(claim, spent, now_ns)
@@ -72,12 +73,11 @@ class MemoryCounters:
         if now_ns < self._first_end_ns:
             return
         ended = [claim for claim in self._leases if claim.lease_ends_ns <= now_ns]
-        self._leases.difference_update(ended)
         self._expired_count += len(ended)
-        self._first_end_ns = min((one.lease_ends_ns for one in self._leases), default=_NEVER_NS)
         for claim in ended:
-            for scope in claim.scopes:
-                self._accounts[scope.kind][scope.id].expire(claim)
+            for account in self._leases.pop(claim):
+                account.expire(claim)
+        self._first_end_ns = min((one.lease_ends_ns for one in self._leases), default=_NEVER_NS)
 
     def holding(self, scope: Scope, starts: PeriodStarts, now_ns: int) -> Holding:
         """See `Counters.holding`."""

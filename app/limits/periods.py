@@ -4,12 +4,13 @@ The periods that budgets count over: days, weeks from Monday and months, all in 
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from app.domain.limits import Period, PeriodStarts
 
-_DAY_MS = 86_400_000
-_DAYS_TO_MONDAY = 3  # 1 January 1970 was a Thursday
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_MS: Final = 86_400_000
+_DAYS_TO_MONDAY: Final = 3  # 1 January 1970 was a Thursday
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def period_starts(wall_ms: int) -> PeriodStarts:

@@ -7,15 +7,15 @@ ran before it, in case that runs again.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from app.domain.limits import Period
 
 Which = Literal["running", "last", "other"]
 """Of a day, week or month: it runs; it is the one that ran before; or neither. All time runs."""
 
-_PLACE: dict[Period, int] = {"day": 0, "week": 1, "month": 2, "total": 3}
-_NOTHING = (0, 0, 0, 0)
+_PLACE: Final[dict[Period, int]] = {"day": 0, "week": 1, "month": 2, "total": 3}
+_NOTHING: Final = (0, 0, 0, 0)
 
 
 class Tally:

@@ -8,6 +8,7 @@ hand-over costs nothing (architecture 1).
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from typing import Final
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,11 +18,11 @@ from app.api.control_plane import ControlPlaneParts, RequestIds, add_control_pla
 from app.edge.client_request import ClientRequest
 from app.edge.data_plane import DataPlane, is_data_plane
 
-_ON_EVERY_PORT = frozenset({"/", "/api/hello", "/healthz", "/readyz"})
+_ON_EVERY_PORT: Final = frozenset({"/", "/api/hello", "/healthz", "/readyz"})
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-_DESCRIPTION = (
+_DESCRIPTION: Final = (
     "One OpenAI-compatible `/v1` for 4minds, Minds, OpenMind and anything else that speaks OpenAI's API. "
     "Point an OpenAI SDK at `/v1` of this address."
 )

@@ -23,6 +23,7 @@ from app.api.control_plane import ControlPlaneParts, Readiness
 from app.api.gatekeeper import Gatekeeper
 from app.domain.addresses import is_loopback
 from app.domain.configuration import Configuration
+from app.edge import data_plane as hot_path
 from app.edge.data_plane import DataPlane
 from app.edge.request_ids import IdSource
 from app.limits.admission import Admission
@@ -58,6 +59,7 @@ from app.usage.price_book import PriceBook
 from app.wire.connecting import system_trust
 
 VERSION = version("mindgate")
+BUILD = "interpreted" if hot_path.__file__.endswith(".py") else "compiled"
 _Run = Callable[[], Coroutine[None, None, None]]
 _LEASE_GRACE_SECONDS = 60.0  # beyond the longest exchange (reliability J1)
 
@@ -99,7 +101,7 @@ def build(
     refresher = Refresher(upstreams, senders, catalogue, log, newcomers)
     in_flight = InFlight()
     money = _money(configuration, kept, upstreams, now)
-    metrics = Metrics(VERSION, _watched(log, kept, money.sweeper))
+    metrics = Metrics(VERSION, _watched(log, kept, money.sweeper), BUILD)
     table = RoutingTable(upstreams, configuration.routes, configuration.default_upstream, catalogue)
     shared = Shared(
         configuration,

@@ -8,6 +8,7 @@ Without it both official SDKs show an empty answer and no error. The answer must
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from app.protocol import lossless
 from app.protocol.answer_rules import Identity
@@ -17,16 +18,16 @@ from app.protocol.lossless import NULL
 from app.protocol.sse import DONE, frame
 from app.protocol.usage import is_whole
 
-PIECE_BYTES = 64 * 1024
+PIECE_BYTES: Final = 64 * 1024
 
-_BOM = b"\xef\xbb\xbf"
-_BLANKS = b" \t\r\n"
-_HIGH_HALF = re.compile(rb"\\u[dD][89abAB]")
-_LOW_HALF = re.compile(rb"\\u[dD][c-fC-F]")
-_TEXTS = ("reasoning_content", "reasoning", "content", "refusal")
-_NOT_STREAMED = (*_TEXTS, "role", "tool_calls")
-_EMPTY = (NULL, b"[]", b"{}", b'""')
-_NOT_REPEATED = ("id", "object", "created", "model", "choices", "usage")
+_BOM: Final = b"\xef\xbb\xbf"
+_BLANKS: Final = b" \t\r\n"
+_HIGH_HALF: Final = re.compile(rb"\\u[dD][89abAB]")
+_LOW_HALF: Final = re.compile(rb"\\u[dD][c-fC-F]")
+_TEXTS: Final = ("reasoning_content", "reasoning", "content", "refusal")
+_NOT_STREAMED: Final = (*_TEXTS, "role", "tool_calls")
+_EMPTY: Final = (NULL, b"[]", b"{}", b'""')
+_NOT_REPEATED: Final = ("id", "object", "created", "model", "choices", "usage")
 
 
 def is_event_stream(content_type: str, first_bytes: bytes) -> bool:

@@ -7,6 +7,7 @@ relay writes the error event, and nothing else follows.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from msgspec import UNSET
 
@@ -17,9 +18,9 @@ from app.protocol.answer_rules import Identity as Identity
 from app.protocol.answer_rules import StreamFault as StreamFault
 from app.protocol.answer_stream import is_event_stream as is_event_stream
 from app.protocol.answer_stream import stream_of_answer as stream_of_answer
+from app.protocol.chunk_members import Chunk
 from app.protocol.chunk_repair import ChunkRepair
 from app.protocol.chunks import (
-    Chunk,
     StreamProgress,
     is_canonical,
     is_late,
@@ -35,7 +36,7 @@ from app.protocol.stream_template import MOST_RUNS, RegularEvents
 from app.protocol.usage import read_counts
 from app.protocol.utf8 import is_utf8
 
-_BLANKS = b" \t\r\n"
+_BLANKS: Final = b" \t\r\n"
 
 
 class _Failed(Exception):
@@ -167,6 +168,8 @@ class ChatStream:
             sent.append(self._done())
             return start + len(DONE)
         end = taken.find(b"\n", start, start + MAX_EVENT_BYTES)
+        if end < 0:
+            return 0
         framed = taken[start : end + 2]
         if not (framed.startswith(b"data: {") and framed.endswith(b"}\n\n")) or CR in framed:
             return 0

@@ -5,8 +5,6 @@ Only levels at fault are taken apart; the rest keeps its bytes. Nothing here dec
 `chunks.is_canonical` does, afterwards.
 """
 
-from dataclasses import dataclass
-
 from app.protocol import lossless
 from app.protocol.answer_rules import Identity
 from app.protocol.chunks import (
@@ -31,12 +29,14 @@ _ASSISTANT = b'"assistant"'
 _OBJECT = lossless.literal(CHUNK_OBJECT)
 
 
-@dataclass(frozen=True, slots=True)
 class ChunkRepair:
     """Repairs the chunks of one stream. *include_usage*: the client asked for the usage chunk."""
 
-    identity: Identity
-    include_usage: bool
+    __slots__ = ("identity", "include_usage")
+
+    def __init__(self, identity: Identity, include_usage: bool) -> None:
+        self.identity = identity
+        self.include_usage = include_usage
 
     def repaired(self, data: bytes, said: StreamProgress) -> bytes:
         """The chunk as it may leave after what was *said*. Raises NotJson.

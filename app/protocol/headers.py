@@ -7,28 +7,29 @@ this file.
 
 from collections.abc import Iterable
 from hashlib import blake2b
+from typing import Final
 
 HeaderList = list[tuple[bytes, bytes]]
 
-_IDEMPOTENCY = b"idempotency-key"
-_TO_UPSTREAM = frozenset({b"accept", _IDEMPOTENCY})
-_TO_OPENAI_FAMILY = _TO_UPSTREAM | {b"openai-beta"}  # contract B14
-_TO_CLIENT = frozenset(
+_IDEMPOTENCY: Final = b"idempotency-key"
+_TO_UPSTREAM: Final = frozenset({b"accept", _IDEMPOTENCY})
+_TO_OPENAI_FAMILY: Final = _TO_UPSTREAM | {b"openai-beta"}  # contract B14
+_TO_CLIENT: Final = frozenset(
     {b"openai-processing-ms", b"openai-version", b"openai-model", b"vary", b"link", b"warning"}
 )
-_RATE_LIMITS = (
+_RATE_LIMITS: Final = (
     b"x-ratelimit-"  # contract C5: the upstream's, where the key has no limits of its own
 )
-_RATE_LIMITS_BYTES = len(_RATE_LIMITS)
-_KEY_CARRIERS = (b"authorization", b"x-api-key", b"api-key")  # contract B1, B2: in this order
-_BEARER = b"bearer"
+# contract B1, B2: in this order
+_KEY_CARRIERS: Final = (b"authorization", b"x-api-key", b"api-key")
+_BEARER: Final = b"bearer"
 
-SSE_HEADERS: HeaderList = [
+SSE_HEADERS: Final[HeaderList] = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),
 ]
-JSON_HEADERS: HeaderList = [(b"content-type", b"application/json")]
+JSON_HEADERS: Final[HeaderList] = [(b"content-type", b"application/json")]
 
 
 def client_key(headers: HeaderList) -> str:
@@ -68,7 +69,7 @@ def response_headers(headers: Iterable[tuple[bytes, bytes]]) -> HeaderList:
     passed = []
     for field in headers:
         name = field[0]
-        if name in _TO_CLIENT or name[:_RATE_LIMITS_BYTES] == _RATE_LIMITS:
+        if name.startswith(_RATE_LIMITS) or name in _TO_CLIENT:
             passed.append(field)
     return passed
 

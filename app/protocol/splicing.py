@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from app.protocol.members import Member
 
-_PLACE = itemgetter(0, 1)
-_SMALL_BYTES = 16 * 1024
+_PLACE: Final = itemgetter(0, 1)
+_SMALL_BYTES: Final = 16 * 1024
 
 
 class Splice(NamedTuple):

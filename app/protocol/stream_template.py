@@ -14,30 +14,32 @@ from collections.abc import Sequence
 from io import BytesIO
 from itertools import islice
 from operator import itemgetter
+from typing import Final
 
 import msgspec
 from msgspec import UNSET, Raw
 
 from app.protocol import lossless
-from app.protocol.chunks import Chunk, Delta, StreamProgress, read_chunk
+from app.protocol.chunk_members import Chunk, Delta
+from app.protocol.chunks import StreamProgress, read_chunk
 from app.protocol.lossless import UNREADABLE
 
-MOST_RUNS = 8  # that are looked for in one read, since each costs as much as the rest of it
-_MOST_LEARNT = 8  # shapes that fitted nothing, one after the other: this stream has none
-_MOST_BYTES = 16 * 1024  # of an event to learn from: held as long as the stream lives
+MOST_RUNS: Final = 8  # that are looked for in one read, since each costs as much as the rest of it
+_MOST_LEARNT: Final = 8  # shapes that fitted nothing, one after the other: this stream has none
+_MOST_BYTES: Final = 16 * 1024  # of an event to learn from: held as long as the stream lives
 
-_STRING = rb'"[ \t]*:[ \t]*"([^"\\]*(?:\\.[^"\\]*)*)"'
-_TEXTS = {
+_STRING: Final = rb'"[ \t]*:[ \t]*"([^"\\]*(?:\\.[^"\\]*)*)"'
+_TEXTS: Final = {
     name: re.compile(b'"' + name.encode() + _STRING)
     for name in ("content", "reasoning_content", "reasoning")
 }
 # OpenAI pads each event to hide its length
-_PADDING = re.compile(b'"obfuscation' + _STRING)
-_ADDS = (*_TEXTS, "refusal")
-_NOTHING = (UNSET, None, "", Raw(lossless.NULL), Raw(b'""'))
-_OTHER = b"another text"
-_OTHER_JSON = b'"another text"'
-_TEXT = msgspec.json.Decoder(str)
+_PADDING: Final = re.compile(b'"obfuscation' + _STRING)
+_ADDS: Final = (*_TEXTS, "refusal")
+_NOTHING: Final = (UNSET, None, "", Raw(lossless.NULL), Raw(b'""'))
+_OTHER: Final = b"another text"
+_OTHER_JSON: Final = b'"another text"'
+_TEXT: Final = msgspec.json.Decoder(str)
 
 
 class _Template:

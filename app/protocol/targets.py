@@ -9,16 +9,17 @@ each segment is decoded once, and only where its text is needed.
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import unquote
 
 from app.domain.errors import InvalidRequest
 from app.protocol.endpoints import LITERAL_PATHS, Endpoint, find_endpoint
 from app.protocol.native_paths import SOCKET, NativeMatch, NativePaths
 
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\?#]")
-_CHAT = ("chat", "completions")
-_NO_NATIVES: Mapping[str, NativePaths] = {}
-NATIVE = "native"  # the capability of every native route (upstreams N14)
+_FORBIDDEN: Final = re.compile(r"[\x00-\x1f\x7f\\?#]")
+_CHAT: Final = ("chat", "completions")
+_NO_NATIVES: Final[Mapping[str, NativePaths]] = {}
+NATIVE: Final = "native"  # the capability of every native route (upstreams N14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Target:
 
 
 # Behind /v1 stands no pin, so a path of this table means the same whatever the upstreams are called.
-_USUAL = {
+_USUAL: Final = {
     f"/v1/{path}": Target(None, find_endpoint(tuple(path.split("/")))) for path in LITERAL_PATHS
 }
 

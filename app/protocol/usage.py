@@ -1,5 +1,7 @@
 """What an upstream says about tokens: whole, partial or nothing (contract E4, I10; upstreams S4)."""
 
+from typing import Final
+
 import msgspec
 
 from app.domain.usage import Usage
@@ -41,10 +43,10 @@ class _Cached(msgspec.Struct):
     prompt_tokens_details: _Details | None = None
 
 
-_WHOLE_COUNTS = msgspec.json.Decoder(WholeCounts)
-_COUNTS = msgspec.json.Decoder(_Counts)
-_ALL_COUNTS = msgspec.json.Decoder(_AllCounts)
-_CACHED = msgspec.json.Decoder(_Cached)
+_WHOLE_COUNTS: Final = msgspec.json.Decoder(WholeCounts)
+_COUNTS: Final = msgspec.json.Decoder(_Counts)
+_ALL_COUNTS: Final = msgspec.json.Decoder(_AllCounts)
+_CACHED: Final = msgspec.json.Decoder(_Cached)
 
 
 def read_usage(value: bytes | msgspec.Raw | None) -> Usage | None:

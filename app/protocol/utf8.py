@@ -1,8 +1,10 @@
 """Whether bytes are UTF-8, told without a second copy of a large text."""
 
 import codecs
+from typing import Final
 
-_PIECE_BYTES = 256 * 1024  # what one call goes over: other threads have their turn in between
+# What one call goes over: other threads have their turn in between.
+_PIECE_BYTES: Final = 256 * 1024
 
 
 def is_utf8(text: bytes) -> bool:

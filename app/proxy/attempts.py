@@ -9,9 +9,8 @@ about another attempt is here.
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-
-import msgspec
-from msgspec.structs import replace
+from dataclasses import replace
+from typing import Final
 
 from app.domain.errors import GatewayError, Overloaded, UpstreamAnswered, UpstreamUnreachable
 from app.domain.exchange import Exchange
@@ -28,23 +27,33 @@ from app.upstreams.deadlines import Deadlines, deadlines
 from app.upstreams.refusals import refusal
 from app.upstreams.upstream import Upstream
 
-_OK = (200,)
-_LONGEST_ID = 128
-_MAX_ERROR_BYTES = 1024 * 1024
-_COUNTED_CODES = frozenset({"rate_limit_exceeded", "insufficient_quota", "upstream_error"})
+_OK: Final = (200,)
+_LONGEST_ID: Final = 128
+_MAX_ERROR_BYTES: Final = 1024 * 1024
+_COUNTED_CODES: Final = frozenset({"rate_limit_exceeded", "insufficient_quota", "upstream_error"})
 
 
-class Answer(msgspec.Struct):
+class Answer:
     """An upstream's 200, its body still to come. Whoever holds it closes it.
 
     *content_type* and *coding*: its content-type and content-encoding as they came, b"" where it has none.
     """
 
-    response: UpstreamResponse
-    upstream: Upstream
-    deadlines: Deadlines
-    content_type: bytes = b""
-    coding: bytes = b""
+    __slots__ = ("coding", "content_type", "deadlines", "response", "upstream")
+
+    def __init__(
+        self,
+        response: UpstreamResponse,
+        upstream: Upstream,
+        deadlines: Deadlines,
+        content_type: bytes = b"",
+        coding: bytes = b"",
+    ) -> None:
+        self.response = response
+        self.upstream = upstream
+        self.deadlines = deadlines
+        self.content_type = content_type
+        self.coding = coding
 
 
 class Attempts:

@@ -8,8 +8,7 @@ reserved behind it (law 3). Nothing but `admit` waits; what is booked is booked 
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -31,18 +30,19 @@ from app.upstreams.chat_targets import chat_target
 from app.upstreams.upstream import Upstream
 from app.usage.price_book import PriceBook
 
-_MOST_TOKENS = (
-    10**9
-)  # of one exchange: an upstream that counts more lies, and no database could add it up
-_CHARACTERS_PER_TOKEN = 4  # of output that nobody counted
-_LONGEST_CODE = 64
+# Of one exchange: an upstream that counts more lies, and no database could add it up.
+_MOST_TOKENS: Final = 10**9
+_CHARACTERS_PER_TOKEN: Final = 4  # of output that nobody counted
+_LONGEST_CODE: Final = 64
+_COMPLETE: Final = Outcome.COMPLETE  # here, since a member of an enum is slow to look up
+_REJECTED: Final = Outcome.REJECTED
 # Ends at which an upstream may have worked on an answer that did not come, or not whole.
-_MAY_HAVE_WORKED = frozenset(
+_MAY_HAVE_WORKED: Final = frozenset(
     (Outcome.CLIENT_GONE, Outcome.TIMEOUT, Outcome.UPSTREAM_CUT, Outcome.SHUTDOWN)
 )
-_NOTHING = Usage(0, 0)
-_ONE_REQUEST = Ask(1, 0, 0, 1)
-_ENCODE = msgspec.json.Encoder().encode
+_NOTHING: Final = Usage(0, 0)
+_ONE_REQUEST: Final = Ask(1, 0, 0, 1)
+_ENCODE: Final = msgspec.json.Encoder().encode
 
 
 class Journal(Protocol):
@@ -85,21 +85,22 @@ class Billing:
         self._prices = prices
         self._journal = journal
         self._options = options
+        self._media_tokens = options.assumed_media_tokens
         self._now = now
         self._lease_ms = int(lease_seconds * 1000)
 
     # --- before ---------------------------------------------------------------------------------------------------
 
-    async def admit_chat(
+    def admit_chat(
         self, principal: Principal, chat: ChatRequest, route: Route, exchange: Exchange
-    ) -> None:
-        """*exchange* may go on, with the most that it should come to reserved.
+    ) -> Awaitable[None] | None:
+        """*exchange* may go on, with the most that it should come to reserved: at once, or when what is returned has
+        been awaited.
 
         Raises RateLimited, QuotaExceeded, and InvalidRequest for more output than the key may ask for.
         """
         output = self._output_tokens(principal, chat) * max(chat.choices, 1)
-        media = self._options.assumed_media_tokens
-        tokens = estimate_input(chat.body, assumed_media_tokens=media)
+        tokens = estimate_input(chat.body, assumed_media_tokens=self._media_tokens)
         exchange.expected = expected = Usage(tokens, output)
         cost_nano = 0
         for scope in principal.scopes:
@@ -114,9 +115,9 @@ class Billing:
             exchange.at_ms,
         )
         if not isinstance(reservation, Reservation):
-            reservation = await reservation
-        exchange.release = partial(self._admission.settle, reservation)
-        exchange.rate = reservation.headers
+            return _held(exchange, reservation)
+        _hold(exchange, reservation)
+        return None
 
     async def admit(
         self, principal: Principal, exchange: Exchange, ask: Ask = _ONE_REQUEST
@@ -126,16 +127,11 @@ class Billing:
         reservation = self._admission.admit(principal, ask, model, request_id, exchange.at_ms)
         if not isinstance(reservation, Reservation):
             reservation = await reservation
-        exchange.release = partial(self._admission.settle, reservation)
-        exchange.rate = reservation.headers
+        _hold(exchange, reservation)
 
     async def look(self, principal: Principal, exchange: Exchange) -> None:
         """The reply of *exchange* will say where its key's limits stand; nothing is taken."""
         await self.admit(principal, exchange, LOOK)
-
-    def _hold(self, exchange: Exchange, reservation: Reservation) -> None:
-        exchange.release = partial(self._admission.settle, reservation)
-        exchange.rate = reservation.headers
 
     def _output_tokens(self, principal: Principal, chat: ChatRequest) -> int:
         """The most that one choice may come to. Raises InvalidRequest (contract F28)."""
@@ -249,7 +245,7 @@ class Billing:
             return None
         exchange.is_booked = True
         if exchange.outcome is None:
-            exchange.outcome = Outcome.COMPLETE
+            exchange.outcome = _COMPLETE
         if exchange.sent_at is not None:
             self._charge(exchange)
         else:
@@ -261,14 +257,14 @@ class Billing:
 
     def release(self, exchange: Exchange) -> None:
         """What was reserved for *exchange* is free, less what it spent."""
-        release = exchange.release
-        if release is None:
+        reservation = exchange.reservation
+        if reservation is None:
             return
-        exchange.release = None
+        exchange.reservation = None
         usage = exchange.usage
-        was_asked = exchange.sent_at is not None and exchange.outcome is not Outcome.REJECTED
+        was_asked = exchange.sent_at is not None and exchange.outcome is not _REJECTED
         tokens = usage.input_tokens + usage.output_tokens if usage is not None else 0
-        release(Spent(1 if was_asked else 0, tokens, exchange.cost_nano))
+        reservation.settle(Spent(1 if was_asked else 0, tokens, exchange.cost_nano))
 
     def _charge(self, exchange: Exchange) -> None:
         if exchange.usage is not None:
@@ -278,9 +274,7 @@ class Billing:
             output = exchange.output
             has_sent = output is not None and (output.usage or output.output_characters)
             may_charge = has_sent or exchange.outcome in _MAY_HAVE_WORKED
-            if exchange.expected is None or not (
-                may_charge or exchange.outcome is Outcome.COMPLETE
-            ):
+            if exchange.expected is None or not (may_charge or exchange.outcome is _COMPLETE):
                 exchange.is_priced = True  # nothing was used, so nothing lacks a price (J14)
                 return
             exchange.usage, exchange.usage_source = _so_far(exchange)
@@ -325,6 +319,15 @@ class Billing:
             False,
             exchange.label,
         )
+
+
+def _hold(exchange: Exchange, reservation: Reservation) -> None:
+    exchange.reservation = reservation
+    exchange.rate = reservation.headers
+
+
+async def _held(exchange: Exchange, reservation: Awaitable[Reservation]) -> None:
+    _hold(exchange, await reservation)
 
 
 def _credible(usage: Usage) -> Usage:

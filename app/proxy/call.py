@@ -2,8 +2,6 @@
 
 from functools import lru_cache
 
-import msgspec
-
 from app.domain.exchange import Exchange
 from app.domain.principal import Principal
 from app.protocol.targets import Target
@@ -12,15 +10,26 @@ from app.proxy.reply import Reply
 from app.routing.table import Operation
 
 
-class Call(msgspec.Struct):
+class Call:
     """What a step of the pipeline may need. *pin*: the upstream that the URL or a header fixed, else None."""
 
-    client: ClientConnection
-    target: Target
-    pin: str | None
-    principal: Principal
-    exchange: Exchange
-    reply: Reply
+    __slots__ = ("client", "exchange", "pin", "principal", "reply", "target")
+
+    def __init__(
+        self,
+        client: ClientConnection,
+        target: Target,
+        pin: str | None,
+        principal: Principal,
+        exchange: Exchange,
+        reply: Reply,
+    ) -> None:
+        self.client = client
+        self.target = target
+        self.pin = pin
+        self.principal = principal
+        self.exchange = exchange
+        self.reply = reply
 
     @property
     def operation(self) -> Operation:

@@ -6,12 +6,13 @@ rest: the pipeline ends each with an error that says so, and settles it like any
 """
 
 import asyncio
+from typing import Final
 
 from app.domain.errors import Draining
 from app.proxy.client_connection import ClientConnection
 
-_MESSAGE = "The gateway is shutting down."
-_RETRY_AFTER_SECONDS = 1.0  # another replica, or the next start, takes it
+_MESSAGE: Final = "The gateway is shutting down."
+_RETRY_AFTER_SECONDS: Final = 1.0  # another replica, or the next start, takes it
 
 
 class InFlight:

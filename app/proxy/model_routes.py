@@ -40,7 +40,9 @@ class ModelRoutes:
         """
         route = await self._access.route(call, model)
         asked = ChatRequest(body.text, model, False, False, 1, body.members, max_tokens=0)
-        await self._billing.admit_chat(call.principal, asked, route, call.exchange)
+        reserving = self._billing.admit_chat(call.principal, asked, route, call.exchange)
+        if reserving is not None:
+            await reserving
         return route
 
     def placed(self, call: Call, deployment: Deployment, body: JsonBody) -> tuple[Upstream, bytes]:

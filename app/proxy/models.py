@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import parse_qs
 
-from msgspec import structs
-
 from app.access.permissions import require_all_resources
 from app.domain.errors import (
     GatewayError,
@@ -35,6 +33,7 @@ from app.proxy.model_rights import ModelRights
 from app.proxy.source import Source
 from app.routing.catalogue import Catalogue
 from app.routing.finder import FIRST_ROUND_SECONDS, RouteFinder
+from app.routing.table import Operation
 from app.upstreams.deadlines import deadlines
 from app.upstreams.discovery import DiscoveredModel, parse_model
 from app.upstreams.model_requests import model_request
@@ -92,7 +91,7 @@ class ModelDesk:
 
     async def describe(self, call: Call, name: str) -> bytes:
         """One model. Raises ModelNotFound (F19) and the typed error of an upstream that fails."""
-        route = await self._route(call, name)
+        route = await self._route(call, name, call.operation)
         deployment = route.deployments[0]
         upstream = self._upstreams[deployment.upstream]
         if route.is_named:
@@ -137,14 +136,14 @@ class ModelDesk:
     async def _route_to_delete(self, call: Call, name: str) -> Route:
         """Raises UnsupportedEndpoint, not ModelNotFound, for a model whose upstream deletes none (upstreams G9, U1)."""
         try:
-            route = await self._route(call, name)
+            route = await self._route(call, name, call.operation)
         except ModelNotFound:
             route = None
         if route is not None and (call.pin or route.is_named or self._is_listed(route)):
             return route
         # Nobody who deletes lists it: whoever serves the name owns it, not the default upstream's namesake.
-        seen = structs.replace(call, exchange=replace(call.exchange, endpoint="models.get"))
-        owner = (await self._route(seen, name)).deployments[0].upstream
+        seen = replace(call.operation, capability="models.get")
+        owner = (await self._route(call, name, seen)).deployments[0].upstream
         if not self._upstreams[owner].supports(call.operation.capability):
             raise unsupported(self._upstreams, call.operation, owner)
         if route is None or route.deployments[0].upstream != owner:
@@ -156,16 +155,16 @@ class ModelDesk:
         upstream = self._upstreams[deployment.upstream]
         return self._catalogue.find(upstream, deployment.model) is not None
 
-    async def _route(self, call: Call, name: str) -> Route:
+    async def _route(self, call: Call, name: str, operation: Operation) -> Route:
         call.exchange.model_requested = name
         try:
-            route = await self._finder.find(name, operation=call.operation, pin=call.pin)
+            route = await self._finder.find(name, operation=operation, pin=call.pin)
         except ModelNotFound:
             raise no_such_model(name) from None
         except UnsupportedEndpoint:
             prefix = name.partition("/")[0]
             pin = call.pin or (prefix if prefix in self._upstreams else None)
-            raise unsupported(self._upstreams, call.operation, pin) from None
+            raise unsupported(self._upstreams, operation, pin) from None
         if not self._rights.may_use(call.principal, route):
             raise no_such_model(name)
         return route

@@ -6,6 +6,7 @@ turned into the other (contract H13, H14). A stream that goes on is poured: `liv
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from app.domain.configuration import StreamOptions
 from app.domain.errors import (
@@ -44,8 +45,8 @@ from app.upstreams.bodies import Opener, too_large
 from app.upstreams.minds_thoughts import is_not_ready
 from app.upstreams.no_answer import no_answer
 
-_JSON = b"application/json"
-_NOT_READY_SECONDS = 10.0  # upstreams M-A6
+_JSON: Final = b"application/json"
+_NOT_READY_SECONDS: Final = 10.0  # upstreams M-A6
 
 
 class ChatRelay:

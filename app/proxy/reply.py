@@ -8,7 +8,7 @@ The head waits until there is something to send, so that an error found before t
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import quote
 
 from app.domain.errors import Draining, GatewayError
@@ -18,24 +18,24 @@ from app.protocol.errors import error_body, error_event, error_headers
 from app.protocol.headers import JSON_HEADERS, SSE_HEADERS, HeaderList
 from app.proxy.client_connection import ClientConnection
 
-_SMALL_BYTES = 64 * 1024  # what a connection takes without being full
-_TAIL_BYTES = (
+_SMALL_BYTES: Final = 64 * 1024  # what a connection takes without being full
+_TAIL_BYTES: Final = (
     512  # of a reply that the client is slow to take: held back until the exchange is booked
 )
-_PROGRESS_BYTES = 64 * 1024  # of a stream, between two notes of how far it has come (J4)
-_LONGEST_MODEL = 512  # characters of a model's name in a header, and of one that is remembered
-_HEADER_SAFE = " !#$%&'()*+,/:;<=>?@[]^_`{|}~"
+_PROGRESS_BYTES: Final = 64 * 1024  # of a stream, between two notes of how far it has come (J4)
+# characters of a model's name in a header, and of one that is remembered
+_LONGEST_MODEL: Final = 512
+_HEADER_SAFE: Final = " !#$%&'()*+,/:;<=>?@[]^_`{|}~"
 
 
 def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    return b"".join([b"%b: %b\r\n" % pair for pair in headers])
+    return b"".join([b"%b: %b\r\n" % (name, value) for name, value in headers])
 
 
-_DONE_ONCE = frozenset(("files", "fine_tuning", "fine_tuning.more", "datasets", "native"))
-_RATE_LIMIT = b"x-ratelimit-"
-_ABOUT = b"x-request-id: %b\r\n%b%bserver-timing: upstream;dur=%d.%d, gateway;dur=%d.%d\r\n"
-_JSON = _lines(JSON_HEADERS)
-_SSE = _lines(SSE_HEADERS)
+_DONE_ONCE: Final = frozenset(("files", "fine_tuning", "fine_tuning.more", "datasets", "native"))
+_RATE_LIMIT: Final = b"x-ratelimit-"
+_JSON: Final = _lines(JSON_HEADERS)
+_SSE: Final = _lines(SSE_HEADERS)
 
 
 class Books(Protocol):
@@ -221,12 +221,14 @@ class Reply:
         exchange = self._exchange
         exchange.status = status
         rate = exchange.rate
+        lines = [fields]
         if rate is not None:
-            fields += rate.lines
-        for field in relayed:
-            if rate is None or not _is_replaced(field[0], rate):
-                fields += b"%b: %b\r\n" % field
-        self.client.start(status, fields + self._about_the_exchange(), length)
+            lines.append(rate.lines)
+        for name, value in relayed:
+            if rate is None or not _is_replaced(name, rate):
+                lines.append(b"%b: %b\r\n" % (name, value))
+        lines.append(self._about_the_exchange())
+        self.client.start(status, b"".join(lines), length)
 
     def _note(self, leaving: bytes) -> None:
         """*leaving*, of the body, is about to leave."""
@@ -255,14 +257,17 @@ class Reply:
         # In tenths of a millisecond, whole: a float takes three times as long to format.
         theirs = int(upstream * 10_000 + 0.5)
         ours = int(gateway * 10_000 + 0.5) if gateway > 0.0 else 0
-        return _ABOUT % (
-            exchange.request_id.encode(),
-            about(exchange.upstream, exchange.model, exchange.attempts, exchange.dropped),
-            b"x-mindgate-upstream-request-id: %b\r\n" % _value(its_id) if its_id else b"",
-            theirs // 10,
-            theirs % 10,
-            ours // 10,
-            ours % 10,
+        return (
+            b"x-request-id: %b\r\n%b%bserver-timing: upstream;dur=%d.%d, gateway;dur=%d.%d\r\n"
+            % (
+                exchange.request_id.encode(),
+                about(exchange.upstream, exchange.model, exchange.attempts, exchange.dropped),
+                b"x-mindgate-upstream-request-id: %b\r\n" % _value(its_id) if its_id else b"",
+                theirs // 10,
+                theirs % 10,
+                ours // 10,
+                ours % 10,
+            )
         )
 
 

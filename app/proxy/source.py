@@ -4,11 +4,12 @@ allow (reliability R5). A stream that has begun is not read but poured: `live_st
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from app.proxy.attempts import Answer
 from app.upstreams.bodies import Opener
 
-_UNBOUNDED = 1 << 40  # a stream is bounded by event and by time, not in all
+_UNBOUNDED: Final = 1 << 40  # a stream is bounded by event and by time, not in all
 
 
 class Source:

@@ -6,8 +6,7 @@ client that takes long, which whoever reads its body bounds; an upstream that st
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from contextlib import aclosing
-
-from msgspec.structs import replace
+from dataclasses import replace
 
 from app.domain.exchange import Exchange
 from app.proxy.attempts import Answer, Attempts

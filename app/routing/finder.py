@@ -3,17 +3,18 @@
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from app.domain.errors import ModelNotFound
 from app.domain.routes import Route
 from app.routing.catalogue import Catalogue
 from app.routing.table import Operation, RoutingTable
 
-FIRST_ROUND_SECONDS = (
-    2.5  # in the first moments after the start, and below contract K2's three seconds
-)
+# In the first moments after the start, and below contract K2's three seconds.
+FIRST_ROUND_SECONDS: Final = 2.5
 # Clients choose the names, so both what is kept and how long each may be are bounded.
-_MOST_REMEMBERED, _LONGEST_REMEMBERED = 1024, 512
+_MOST_REMEMBERED: Final = 1024
+_LONGEST_REMEMBERED: Final = 512
 
 
 class RouteFinder:

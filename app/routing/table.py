@@ -8,6 +8,7 @@ Only upstreams that have the capability asked for are looked at (upstreams G8).
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Final
 
 from app.domain.configuration import RouteEntry
 from app.domain.errors import InvalidRequest, UnsupportedEndpoint, unknown_model
@@ -15,7 +16,7 @@ from app.domain.routes import OTHER, Deployment, Route
 from app.routing.catalogue import Catalogue
 from app.upstreams.upstream import Upstream
 
-_AUDIO = frozenset(("audio.speech", "audio.transcriptions", "realtime.transcription"))  # G8
+_AUDIO: Final = frozenset(("audio.speech", "audio.transcriptions", "realtime.transcription"))  # G8
 
 
 @dataclass(frozen=True, slots=True)

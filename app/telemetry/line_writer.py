@@ -11,12 +11,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import TextIO
+from typing import Final, TextIO
 
-_MOST_CHARACTERS = 4 * 1024 * 1024  # some 10,000 lines: what waits while the reader sleeps
-_BATCH_LINES = 256
-_PAUSE_SECONDS = 0.05  # between batches under load: 20 wakes a second, however many lines
-_PATIENCE_SECONDS = 2.0  # how long a stop waits for a reader that does not read
+_MOST_CHARACTERS: Final = 4 * 1024 * 1024  # some 10,000 lines: what waits while the reader sleeps
+_BATCH_LINES: Final = 256
+_PAUSE_SECONDS: Final = 0.05  # between batches under load: 20 wakes a second, however many lines
+_PATIENCE_SECONDS: Final = 2.0  # how long a stop waits for a reader that does not read
 
 Sink = Callable[[str], object]
 
@@ -38,7 +38,7 @@ class LineWriter:
         self._most_characters = most_characters
         self._pause_seconds = pause_seconds
         self._lines: deque[str] = deque()
-        self._thread: threading.Thread | None = None
+        self._worker: threading.Thread | None = None
         self._on_recovery: Callable[[int], None] = _say_nothing
         self._wake = threading.Event()
         self._progress = threading.Condition()
@@ -54,7 +54,7 @@ class LineWriter:
 
     def write(self, line: str) -> None:
         """*line*, its end included, is written or counted as dropped. Never waits once started."""
-        if self._thread is None:
+        if self._worker is None:
             self._put(line, 1)
             return
         waiting = self._taken_characters - self._done_characters
@@ -70,16 +70,16 @@ class LineWriter:
     def start(self, on_recovery: Callable[[int], None]) -> None:
         """Lines are written by a thread from now on. *on_recovery* is called by `write` when lines are taken again
         after some were dropped, with the number dropped since the beginning; it may write a line itself."""
-        if self._thread is None:
+        if self._worker is None:
             self._on_recovery = on_recovery
             self._is_closing = False
             # A daemon: a reader that never reads must not keep the process from ending.
-            self._thread = threading.Thread(target=self._run, name="mindgate-log", daemon=True)
-            self._thread.start()
+            self._worker = threading.Thread(target=self._run, name="mindgate-log", daemon=True)
+            self._worker.start()
 
     def flush(self, timeout_seconds: float = _PATIENCE_SECONDS) -> bool:
         """True when every line taken so far is written; False when that takes longer. Blocks: for a stop, and tests."""
-        if self._thread is None:
+        if self._worker is None:
             return True
         goal = self._taken_characters
         self._wake.set()
@@ -89,7 +89,7 @@ class LineWriter:
     def close(self, timeout_seconds: float = _PATIENCE_SECONDS) -> None:
         """Every line is written and the thread has ended, and later lines are written at once again. Or the time is
         over: then what is left is lost, later lines too."""
-        if self._thread is None:
+        if self._worker is None:
             return
         is_written = self.flush(timeout_seconds)
         if is_written and self._is_dropping:
@@ -97,9 +97,9 @@ class LineWriter:
         self._is_closing = True
         self._wake.set()
         if is_written:
-            self._thread.join(timeout_seconds)
-            if not self._thread.is_alive():
-                self._thread = None
+            self._worker.join(timeout_seconds)
+            if not self._worker.is_alive():
+                self._worker = None
 
     def _has_room(self, waiting: int) -> bool:
         """Once lines are dropped, none is taken before half the room is free: a slow reader is told of it once."""
@@ -157,7 +157,8 @@ def _write_whole(number: int, text: str) -> None:
     rest = memoryview(text.encode("utf-8", "backslashreplace"))
     while rest:
         try:
-            rest = rest[os.write(number, rest) :]
+            written = os.write(number, rest)
+            rest = rest[written:]
         except BlockingIOError:  # somebody who shares the terminal made it so
             select.select((), (number,), ())
 

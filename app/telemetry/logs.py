@@ -153,5 +153,5 @@ class _Timestamp:
                 self._second = second
                 at = datetime.fromtimestamp(second, UTC)
                 self._to_the_second = at.strftime("%Y-%m-%dT%H:%M:%S")
-            self._text = f"{self._to_the_second}.{rest:03d}Z"
+            self._text = f"{self._to_the_second}.{str(rest).zfill(3)}Z"
         return self._text

@@ -6,7 +6,6 @@ configured or discovered one, else `other` (reliability S22). The registry is th
 in one process do not mix. Counted and read by the event loop's thread alone.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from app.domain.exchange import NOBODY, Exchange
 from app.domain.limits import NANO
-from app.telemetry.series import Counts, Distributions, Labels, Total
+from app.telemetry.series import Count, Counts, Distribution, Distributions, Total
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
@@ -34,8 +33,21 @@ def _counter(
     documentation: str,
     labels: tuple[str, ...],
     parts: int = 1,
-) -> defaultdict[Labels, int]:
-    return Counts(registry, CounterMetricFamily, name, documentation, labels, parts).by_labels
+) -> Counts:
+    return Counts(registry, CounterMetricFamily, name, documentation, labels, parts)
+
+
+@dataclass(slots=True)
+class _Alike:
+    """What is counted of exchanges that have every label in common: found together, since each look-up costs as much
+    as all the counting. *tokens*: of input and of output; None until an upstream counted some."""
+
+    in_flight: Count
+    requests: Count
+    duration: Distribution
+    first_byte: Distribution
+    overhead: Distribution
+    tokens: tuple[Count, Count] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +92,12 @@ def _totals(
 class Metrics:
     """What the gateway counts. Written by settlement and the data plane, read at `/metrics`.
 
-    *watched* are asked for their numbers whenever a page is.
+    *watched* are asked for their numbers whenever a page is. *build*: `compiled` or `interpreted`.
     """
 
-    def __init__(self, version: str, watched: Watched | None = None) -> None:
+    def __init__(
+        self, version: str, watched: Watched | None = None, build: str = "interpreted"
+    ) -> None:
         watched = watched or Watched()
         self._registry = registry = CollectorRegistry()
         counted = partial(_counter, registry)
@@ -98,7 +112,7 @@ class Metrics:
             "mindgate_requests_in_flight",
             "Exchanges that have begun and are not settled.",
             ("endpoint",),
-        ).by_labels
+        )
         self._duration = Distributions(
             registry,
             "mindgate_request_duration_seconds",
@@ -133,11 +147,12 @@ class Metrics:
         self._declare_money(counted)
         for kind, name, documentation, read in _totals(watched):
             Total(registry, kind, name, documentation, read)
+        self._alike: dict[tuple[str, str, str, int, str], _Alike] = {}
         Gauge(
-            "mindgate_build_info", "The version that runs.", ("version",), registry=registry
-        ).labels(version).set(1)
+            "mindgate_build_info", "The version that runs.", ("version", "build"), registry=registry
+        ).labels(version, build).set(1)
 
-    def _declare_money(self, counted: Callable[..., defaultdict[Labels, int]]) -> None:
+    def _declare_money(self, counted: Callable[..., Counts]) -> None:
         self._cost = counted(
             "mindgate_cost_usd_total",
             "What answers cost by the configured prices; team is none for a key without one.",
@@ -157,42 +172,62 @@ class Metrics:
 
     def begin(self, endpoint: str) -> None:
         """An exchange has begun."""
-        self._in_flight[endpoint,] += 1
+        self._in_flight.of((endpoint,)).number += 1
 
     def attempt(self, upstream: str, reason: str) -> None:
         """A request went to *upstream*; *reason* is `answered` or an error code."""
-        self._attempts[upstream, reason] += 1
+        self._attempts.of((upstream, reason)).number += 1
 
     def limited(self, scope: str, limit: str) -> None:
         """A request was refused by *limit* of a *scope*."""
-        self._limited[scope, limit] += 1
+        self._limited.of((scope, limit)).number += 1
 
     def end(self, exchange: Exchange, now: float) -> None:
         """*exchange* is over at *now*. Called once each, by settlement."""
-        endpoint, upstream, model = exchange.endpoint, exchange.upstream, exchange.label
+        upstream, received_at = exchange.upstream, exchange.received_at
         # As text: the hash of an enum's member is a call of Python's.
-        outcome, received_at = str(exchange.outcome), exchange.received_at
-        served = (endpoint, upstream, model, outcome)
-        self._in_flight[endpoint,] -= 1
-        self._requests[endpoint, upstream, model, exchange.status, outcome] += 1
-        self._duration.observe(served, now - received_at)
+        outcome = str(exchange.outcome)
+        labels = (exchange.endpoint, upstream, exchange.label, exchange.status, outcome)
+        alike = self._alike.get(labels)
+        if alike is None:
+            alike = self._alike[labels] = self._counted_alike(*labels)
+        alike.in_flight.number -= 1
+        alike.requests.number += 1
+        alike.duration.observe(now - received_at)
         first_byte_at = exchange.first_byte_at
         if first_byte_at is not None and upstream != NOBODY:
-            self._first_byte.observe(served, first_byte_at - received_at)
+            alike.first_byte.observe(first_byte_at - received_at)
         overhead = exchange.overhead_seconds()
         if overhead is not None:
-            self._overhead.observe((endpoint,), overhead)
+            alike.overhead.observe(overhead)
         usage = exchange.usage
         if usage is not None:
             if exchange.usage_source == "upstream":
-                self._tokens[upstream, model, "input"] += usage.input_tokens
-                self._tokens[upstream, model, "output"] += usage.output_tokens
-            caller = exchange.caller
+                tokens = alike.tokens
+                if tokens is None:
+                    tokens = alike.tokens = (
+                        self._tokens.of((upstream, exchange.label, "input")),
+                        self._tokens.of((upstream, exchange.label, "output")),
+                    )
+                tokens[0].number += usage.input_tokens
+                tokens[1].number += usage.output_tokens
             if exchange.cost_nano:
-                team = (caller.team if caller else "") or NOBODY
-                self._cost[upstream, model, team] += exchange.cost_nano
+                team = (exchange.caller.team if exchange.caller else "") or NOBODY
+                self._cost.of((upstream, exchange.label, team)).number += exchange.cost_nano
             if not exchange.is_priced:
-                self._unpriced[upstream, model] += 1
+                self._unpriced.of((upstream, exchange.label)).number += 1
+
+    def _counted_alike(
+        self, endpoint: str, upstream: str, model: str, status: int, outcome: str
+    ) -> _Alike:
+        served = (endpoint, upstream, model, outcome)
+        return _Alike(
+            self._in_flight.of((endpoint,)),
+            self._requests.of((endpoint, upstream, model, status, outcome)),
+            self._duration.of(served),
+            self._first_byte.of(served),
+            self._overhead.of((endpoint,)),
+        )
 
     def page(self) -> bytes:
         """All of it in Prometheus' text format."""

@@ -6,11 +6,10 @@ an exchange, 2 here (measured on one core). What makes them safe between threads
 counts, and reads too. A series is shown from the first time something is counted in it, and there is none before.
 """
 
-from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from sys import float_info
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import (
@@ -25,14 +24,21 @@ from typing_extensions import override
 Labels = tuple[object, ...]  # in the order of the names; shown as text
 
 _INFINITE = "+Inf"
+_LARGEST: Final = int(float_info.max)
+
+
+class Count:
+    """One number of a page. It is written as it is, `count.number += 1`: a call of ours would cost as much again."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = 0
 
 
 class Counts(Collector):
-    """A counter or a gauge: one number for each set of labels.
-
-    *by_labels* is written as it is, `counts.by_labels["up", "answered"] += 1`: a call of ours would cost as much again.
-    It is counted in whole numbers; *parts* of them are shown as one.
-    """
+    """A counter or a gauge: one number for each set of labels. It is counted in whole numbers; *parts* of them are
+    shown as one."""
 
     def __init__(
         self,
@@ -43,13 +49,20 @@ class Counts(Collector):
         labels: Sequence[str],
         parts: int = 1,
     ) -> None:
-        self.by_labels: defaultdict[Labels, int] = defaultdict(int)
+        self._by_labels: dict[Labels, Count] = {}
         self._parts = parts
         self._kind = kind
         self._name = name
         self._documentation = documentation
         self._labelnames = tuple(labels)
         registry.register(self)
+
+    def of(self, labels: Labels) -> Count:
+        """The number under *labels*, always the same object. It is shown from now on."""
+        found = self._by_labels.get(labels)
+        if found is None:
+            found = self._by_labels[labels] = Count()
+        return found
 
     def _family(self) -> CounterMetricFamily | GaugeMetricFamily:
         return self._kind(self._name, self._documentation, labels=self._labelnames)
@@ -62,10 +75,10 @@ class Counts(Collector):
     def collect(self) -> Iterable[Metric]:
         """Every number."""
         family = self._family()
-        for labels, count in self.by_labels.items():
+        for labels, count in self._by_labels.items():
             # An upstream may count more tokens than a float can hold, and a page must be written all the same.
-            shown = min(count, float_info.max) / self._parts
-            family.add_metric([str(value) for value in labels], shown)
+            number = count.number if count.number < _LARGEST else _LARGEST
+            family.add_metric([str(value) for value in labels], number / self._parts)
         return [family]
 
 
@@ -97,14 +110,25 @@ class Total(Collector):
         return [self._kind(self._name, self._documentation, self._read())]
 
 
-class _Distribution:
-    """How many values fell between two bounds, and their sum."""
+class Distribution:
+    """How many values fell between two of *bounds*, and their sum."""
 
-    __slots__ = ("counts", "total")
+    __slots__ = ("_bounds", "counts", "total")
 
-    def __init__(self, buckets: int) -> None:
-        self.counts = [0] * buckets
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """*value* is counted."""
+        place = 0
+        for bound in self._bounds:  # hardly ever many: most values are small
+            if value <= bound:
+                break
+            place += 1
+        self.counts[place] += 1
+        self.total += value
 
 
 class Distributions(Collector):
@@ -121,19 +145,17 @@ class Distributions(Collector):
         self._name = name
         self._documentation = documentation
         self._labelnames = tuple(labels)
-        self._bounds = tuple(bounds)
+        self._bounds = tuple(map(float, bounds))
         self._shown_bounds = [*map(floatToGoString, bounds), _INFINITE]
-        buckets = len(self._shown_bounds)
-        self._by_labels: defaultdict[Labels, _Distribution] = defaultdict(
-            lambda: _Distribution(buckets)
-        )
+        self._by_labels: dict[Labels, Distribution] = {}
         registry.register(self)
 
-    def observe(self, labels: Labels, value: float) -> None:
-        """*value* is counted under *labels*."""
-        found = self._by_labels[labels]
-        found.counts[bisect_left(self._bounds, value)] += 1
-        found.total += value
+    def of(self, labels: Labels) -> Distribution:
+        """The distribution under *labels*, always the same object. It is shown once it holds something."""
+        found = self._by_labels.get(labels)
+        if found is None:
+            found = self._by_labels[labels] = Distribution(self._bounds)
+        return found
 
     def _family(self) -> HistogramMetricFamily:
         return HistogramMetricFamily(self._name, self._documentation, labels=self._labelnames)
@@ -147,6 +169,7 @@ class Distributions(Collector):
         """Every distribution; a bucket's number holds those below it, as Prometheus wants it."""
         family = self._family()
         for labels, found in self._by_labels.items():
-            buckets = zip(self._shown_bounds, accumulate(found.counts), strict=True)
-            family.add_metric([str(value) for value in labels], [*buckets], found.total)
+            if any(found.counts):
+                buckets = zip(self._shown_bounds, accumulate(found.counts), strict=True)
+                family.add_metric([str(value) for value in labels], [*buckets], found.total)
         return [family]

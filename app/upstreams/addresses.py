@@ -6,10 +6,13 @@ that changes gets around it.
 """
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Final
 
 # NAT64, NAT64 of a network's own, IPv4-translated, IPv4-compatible: the last four bytes are the IPv4 address
-_EMBEDDING = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96")))
-_METADATA = frozenset(
+_EMBEDDING: Final = tuple(
+    map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96"))
+)
+_METADATA: Final = frozenset(
     map(
         ip_address,
         ("100.100.100.200", "192.0.0.192", "168.63.129.16", "fd00:ec2::254", "fd20:ce::254"),

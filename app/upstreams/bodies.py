@@ -7,13 +7,14 @@ it; a coding that we cannot open is a malformed answer, never relayed under a la
 
 import asyncio
 import zlib
+from typing import Final
 
 from app.domain.errors import UpstreamMalformed
 from app.protocol.headers import named
 from app.upstreams.client import UpstreamResponse
 
-_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
-_FOREVER = 3600.0  # the caller bounds the wait; a silent hour is just asked again
+_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+_FOREVER: Final = 3600.0  # the caller bounds the wait; a silent hour is just asked again
 
 
 class Opener:

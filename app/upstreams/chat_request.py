@@ -5,8 +5,8 @@ Every change is a splice into the bytes received; a body that needs none leaves 
 """
 
 from collections.abc import Iterator, Mapping
-
-import msgspec
+from dataclasses import dataclass
+from typing import Final
 
 from app.domain.errors import InvalidRequest, unknown_model
 from app.protocol.headers import HeaderList
@@ -19,12 +19,14 @@ from app.upstreams.client import UpstreamRequest
 from app.upstreams.openmind_providers import ProviderTarget
 from app.upstreams.upstream import ChatEdits, Upstream
 
-_USAGE = b'"stream_options":{"include_usage":true},'
-_INCLUDE = b'"include_usage":true'
-_DEVELOPER, _SYSTEM = b'"developer"', b'"system"'
+_USAGE: Final = b'"stream_options":{"include_usage":true},'
+_INCLUDE: Final = b'"include_usage":true'
+_DEVELOPER: Final = b'"developer"'
+_SYSTEM: Final = b'"system"'
 
 
-class PreparedChat(msgspec.Struct):
+@dataclass(slots=True, init=False)
+class PreparedChat:
     """A request ready to be sent. *dropped*: members removed (contract D16). *usage_added*: the gateway asked for it.
 
     *model*: the name that goes upstream; *provider*: which of the upstream's own it goes to, "" where it has none.
@@ -36,8 +38,23 @@ class PreparedChat(msgspec.Struct):
     dropped: tuple[str, ...]
     usage_added: bool
 
+    def __init__(
+        self,
+        request: UpstreamRequest,
+        model: str,
+        provider: str,
+        dropped: tuple[str, ...],
+        usage_added: bool,
+    ) -> None:
+        self.request = request
+        self.model = model
+        self.provider = provider
+        self.dropped = dropped
+        self.usage_added = usage_added
 
-class ChatOptions(msgspec.Struct, gc=False):
+
+@dataclass(slots=True, init=False)
+class ChatOptions:
     """What else shapes the request: the client's headers, our id, an OpenMind provider that the path named, and
     whether this upstream takes `stream_options`.
 
@@ -47,9 +64,23 @@ class ChatOptions(msgspec.Struct, gc=False):
 
     client_headers: HeaderList
     request_id: str
-    provider: str | None = None
-    stream_options: bool = True
-    max_tokens: int | None = None
+    provider: str | None
+    stream_options: bool
+    max_tokens: int | None
+
+    def __init__(
+        self,
+        client_headers: HeaderList,
+        request_id: str,
+        provider: str | None = None,
+        stream_options: bool = True,
+        max_tokens: int | None = None,
+    ) -> None:
+        self.client_headers = client_headers
+        self.request_id = request_id
+        self.provider = provider
+        self.stream_options = stream_options
+        self.max_tokens = max_tokens
 
 
 def prepare_chat(

@@ -9,7 +9,6 @@ file knows only these types. Failures are the typed errors of `app.domain.errors
 
 from typing import Protocol
 
-import msgspec
 from typing_extensions import override
 
 from app.domain.errors import GatewayError
@@ -18,7 +17,7 @@ from app.upstreams.deadlines import Deadlines
 from app.wire.requests import RequestHead, Upload
 
 
-class UpstreamRequest(msgspec.Struct):
+class UpstreamRequest:
     """One request, complete.
 
     *head*: prepared once, wherever it can be. *headers*: this request's own fields beside it; framing is the sender's.
@@ -29,12 +28,22 @@ class UpstreamRequest(msgspec.Struct):
     Its `repr` holds neither secrets nor content.
     """
 
-    head: RequestHead
-    headers: HeaderList = []
-    body: bytes | Upload = b""
-    deadlines: Deadlines | None = None
-    repeatable: bool = True
-    has_left: bool = False
+    __slots__ = ("body", "deadlines", "has_left", "head", "headers", "repeatable")
+
+    def __init__(
+        self,
+        head: RequestHead,
+        headers: HeaderList | None = None,
+        body: bytes | Upload = b"",
+        deadlines: Deadlines | None = None,
+        repeatable: bool = True,
+    ) -> None:
+        self.head = head
+        self.headers: HeaderList = [] if headers is None else headers
+        self.body = body
+        self.deadlines = deadlines
+        self.repeatable = repeatable
+        self.has_left = False
 
     def leaves(self) -> None:
         """There is a connection, and it is about to go."""

@@ -4,6 +4,8 @@ What a person reads when a request could not be sent or its answer broke, whiche
 Each takes the upstream's name. Whose fault it is and what may be tried again follows from the class (reliability R6).
 """
 
+from typing import Final
+
 from app.domain.errors import (
     GatewayError,
     Overloaded,
@@ -13,7 +15,7 @@ from app.domain.errors import (
     UpstreamUnreachable,
 )
 
-_NO_SLOT_RETRY_SECONDS = 1.0
+_NO_SLOT_RETRY_SECONDS: Final = 1.0
 
 
 def unreachable(name: str) -> GatewayError:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from pydantic import SecretStr
@@ -22,10 +22,11 @@ from app.upstreams.minds_thoughts import minds_rules
 from app.wire.requests import RequestHead
 
 MissingFinish = Literal["accept", "error"]
-USER_AGENT = "Mozilla/5.0 (compatible; Mindgate/{version})"  # upstreams G3
+USER_AGENT: Final = "Mozilla/5.0 (compatible; Mindgate/{version})"  # upstreams G3
 
-_OLD_LIMIT, _NEW_LIMIT = "max_tokens", "max_completion_tokens"
-_LIMIT_RENAMES = {_OLD_LIMIT: {_NEW_LIMIT: _OLD_LIMIT}, _NEW_LIMIT: {_OLD_LIMIT: _NEW_LIMIT}}
+_OLD_LIMIT: Final = "max_tokens"
+_NEW_LIMIT: Final = "max_completion_tokens"
+_LIMIT_RENAMES: Final = {_OLD_LIMIT: {_NEW_LIMIT: _OLD_LIMIT}, _NEW_LIMIT: {_OLD_LIMIT: _NEW_LIMIT}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ The seam over our own HTTP/1.1 client, `app.wire`, with its errors in the gatewa
 
 import ssl
 from collections.abc import Callable
+from typing import Final
 
 from app.domain.configuration import Timeouts
 from app.domain.errors import GatewayError
@@ -27,7 +28,7 @@ from app.wire.errors import (
 from app.wire.pool import Pool, PoolLimits
 from app.wire.responses import Response
 
-_MOST_WAITING = 1000  # more than that never wait at a time: admission stops them before
+_MOST_WAITING: Final = 1000  # more than that never wait at a time: admission stops them before
 
 ERRORS: dict[type[WireError], Callable[[str], GatewayError]] = {  # by branch of the wire's tree
     NotConnected: unreachable,

@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from time import monotonic
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from app.domain.errors import ConfigurationError, LedgerUnavailable
 from app.domain.ledger import Intent, Progress, UsageRecord
@@ -29,12 +29,12 @@ from app.usage.syncing import Fsync, Syncer
 
 OnFailure = Literal["accept", "refuse"]
 
-_SEGMENT_BYTES = 16 * 1024 * 1024
-_MOST_WAITING = 100_000
-_MOST_AT_HAND = 10_000  # some 10 MB: more than come in a second
-_BITE_BYTES = 256 * 1024  # what waited is written in such pieces: a millisecond each
-_FIRST_RETRY_SECONDS = 0.1
-_LAST_RETRY_SECONDS = 5.0
+_SEGMENT_BYTES: Final = 16 * 1024 * 1024
+_MOST_WAITING = 100_000  # not Final, for a test lowers it
+_MOST_AT_HAND: Final = 10_000  # some 10 MB: more than come in a second
+_BITE_BYTES: Final = 256 * 1024  # what waited is written in such pieces: a millisecond each
+_FIRST_RETRY_SECONDS: Final = 0.1
+_LAST_RETRY_SECONDS: Final = 5.0
 
 
 class Warn(Protocol):

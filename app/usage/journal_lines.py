@@ -13,8 +13,9 @@ behind the last known field is left out. It may add letters too: a line of an un
 unreadable. Any other change is a new version.
 """
 
+from binascii import b2a_hex
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from zlib import crc32
 
 import msgspec
@@ -23,17 +24,20 @@ from msgspec.structs import asdict, replace
 from app.domain.ledger import Intent, Progress, UsageRecord
 from app.domain.stored_objects import Claim
 
-VERSION = 1
-CLOSE_CUT = b"!\n"
-CUT = CLOSE_CUT[:1]  # what a line ends with that was cut
-INTENT, PROGRESS, SETTLEMENT, CLAIM = b"I", b"P", b"S", b"C"  # what a whole line begins with
-LONGEST_LINE_BYTES = 16 * 1024  # of a longer one the texts are cut
+VERSION: Final = 1
+CLOSE_CUT: Final = b"!\n"
+CUT: Final = CLOSE_CUT[:1]  # what a line ends with that was cut
+INTENT: Final = b"I"
+PROGRESS: Final = b"P"
+SETTLEMENT: Final = b"S"
+CLAIM: Final = b"C"  # what a whole line begins with
+LONGEST_LINE_BYTES: Final = 16 * 1024  # of a longer one the texts are cut
 
 Note = Intent | Progress | UsageRecord | Claim
 _Note = TypeVar("_Note", Intent, Progress, UsageRecord, Claim)
 
-_LONGEST_TEXT = 256  # characters that each text of a note keeps whose line would be too long
-_encode = msgspec.json.Encoder().encode
+_LONGEST_TEXT: Final = 256  # characters that each text of a note keeps whose line would be too long
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def line_of(kind: bytes, note: _Note) -> tuple[bytes, _Note]:
@@ -47,13 +51,13 @@ def line_of(kind: bytes, note: _Note) -> tuple[bytes, _Note]:
     if len(body) > LONGEST_LINE_BYTES:
         note = _shortened(note)
         body = kind + _encode(note)
-    return b"%b%08x\n" % (body, crc32(body)), note
+    return body + b2a_hex(crc32(body).to_bytes(4, "big")) + b"\n", note
 
 
 def version_line(version: int = VERSION) -> bytes:
     """The first line of a file."""
     body = b"V[%d]" % version
-    return b"%b%08x\n" % (body, crc32(body))
+    return body + b2a_hex(crc32(body).to_bytes(4, "big")) + b"\n"
 
 
 def _shortened(note: _Note) -> _Note:
@@ -121,7 +125,7 @@ class LineReader:
             self.unreadable += 1
 
 
-_DECODERS: dict[bytes, msgspec.json.Decoder[Note]] = {
+_DECODERS: Final[dict[bytes, msgspec.json.Decoder[Note]]] = {
     INTENT: msgspec.json.Decoder(Intent),
     PROGRESS: msgspec.json.Decoder(Progress),
     SETTLEMENT: msgspec.json.Decoder(UsageRecord),

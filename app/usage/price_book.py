@@ -6,13 +6,14 @@ Names come from clients, so what is remembered of them is bounded in count and l
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from typing import Final
 
 from app.domain.prices import Price
 
-_MOST_NAMES = 1024
-_LONGEST_NAME = 512  # characters; a longer one is looked up each time
+_MOST_NAMES: Final = 1024
+_LONGEST_NAME: Final = 512  # characters; a longer one is looked up each time
 
-_UNKNOWN = Price(-1)  # no price that anybody has
+_UNKNOWN: Final = Price(-1)  # no price that anybody has
 
 PriceRows = tuple[tuple[str, Price], ...]
 

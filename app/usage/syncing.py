@@ -10,12 +10,12 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Literal
+from typing import Final, Literal
 
 Fsync = Literal["interval", "always", "never"]
 Waiter = tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]
 
-_INTERVAL_SECONDS = 1.0
+_INTERVAL_SECONDS: Final = 1.0
 
 
 class Syncer:
@@ -42,7 +42,7 @@ class Syncer:
         self._waiters: list[Waiter] = []
         self._wake = threading.Event()
         self._is_closing = False
-        self._thread: threading.Thread | None = None
+        self._worker: threading.Thread | None = None
 
     def switch(self, number: int) -> None:
         """From now on *number* is written to; the one before is synced and closed."""
@@ -53,9 +53,9 @@ class Syncer:
         if self._fsync == "never":
             self._close_all(self._retired)
             self._retired.clear()
-        elif self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="mindgate-sync", daemon=True)
-            self._thread.start()
+        elif self._worker is None:
+            self._worker = threading.Thread(target=self._run, name="mindgate-sync", daemon=True)
+            self._worker.start()
         else:
             self.is_dirty = True
             self._wake.set()
@@ -75,9 +75,9 @@ class Syncer:
         """All is synced and closed, the thread has ended. Blocks for that."""
         self._is_closing = True
         self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        if self._worker is not None:
+            self._worker.join()
+            self._worker = None
         if self._number >= 0:
             os.close(self._number)
             self._number = -1

@@ -9,12 +9,12 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from app.wire.errors import AddressRefused, ConnectFailed, NameUnknown, TlsFailed
 from app.wire.requests import Origin
 
-_HEAD_START_SECONDS = 0.25
+_HEAD_START_SECONDS: Final = 0.25
 
 
 class Dialled(asyncio.Protocol):

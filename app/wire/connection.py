@@ -9,7 +9,7 @@ R14, R15); in every other case it is closed.
 import asyncio
 import os
 import socket
-from typing import Protocol
+from typing import Final, Protocol
 
 from typing_extensions import override
 
@@ -30,9 +30,9 @@ from app.wire.reading import ReadingLimits, ResponseReader
 from app.wire.requests import Origin
 from app.wire.responses import Response
 
-NEVER = float("inf")
-_LINGER_SECONDS = 1.0
-_LINGER_BYTES = 64 * 1024
+NEVER: Final = float("inf")
+_LINGER_SECONDS: Final = 1.0
+_LINGER_BYTES: Final = 64 * 1024
 
 
 class Keeper(Protocol):

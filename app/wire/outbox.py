@@ -8,18 +8,20 @@ turn: a few microseconds when there is nothing else to do.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
-_MOST_BYTES = 64 * 1024  # more than that does not wait
+_MOST_BYTES: Final = 64 * 1024  # more than that does not wait
 
 
 class Outbox:
-    """Whose bytes leave when this turn ends: *waiting*. It belongs to one event loop."""
+    """Whose bytes leave when this turn ends: *waiting*. It belongs to one event loop: *call_soon* is that loop's."""
 
-    __slots__ = ("waiting",)
+    __slots__ = ("call_soon", "waiting")
 
     def __init__(self) -> None:
         self.waiting: list[Outgoing] = []
+        self.call_soon: Callable[[Callable[[], None]], object] | None = None
 
     def flush(self) -> None:
         """What was written in this turn has been handed to the transports."""
@@ -58,7 +60,10 @@ class Outgoing:
             self._bytes = len(piece)
             outbox = self._outbox
             if not outbox.waiting:
-                asyncio.get_running_loop().call_soon(outbox.flush)
+                call_soon = outbox.call_soon
+                if call_soon is None:  # once: to ask which loop runs is a system call
+                    call_soon = outbox.call_soon = asyncio.get_running_loop().call_soon
+                call_soon(outbox.flush)
             outbox.waiting.append(self)
         pieces.append(piece)
         if self._bytes > _MOST_BYTES:

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
+from typing import Final
 
 from app.wire.connecting import Dialer
 from app.wire.connection import NEVER, Connection
@@ -30,8 +31,9 @@ from app.wire.responses import Response
 from app.wire.sending import SMALL_BYTES, deliver
 from app.wire.slots import Slots
 
-_MARGIN_SECONDS = 1.0  # a request that is on its way then still finds the connection open
-_SWEEP_SECONDS = 0.05  # no more often than that; a deadline is noticed this much late at most
+_MARGIN_SECONDS: Final = 1.0  # a request that is on its way then still finds the connection open
+# No more often than that; a deadline is noticed this much late at most.
+_SWEEP_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +135,11 @@ class Pool:
     def on_free(self, connection: Connection) -> None:
         """See `connection.Keeper.on_free`."""
         limits, now = self._limits, connection.loop.time()
-        due = min(
-            now + limits.keepalive_seconds,
-            now + connection.kept_seconds - _MARGIN_SECONDS,  # before the other side ends it
-            connection.born_at + limits.age_seconds,
-        )
+        due = now + limits.keepalive_seconds
+        ends = now + connection.kept_seconds - _MARGIN_SECONDS  # before the other side ends it
+        due = ends if ends < due else due
+        old = connection.born_at + limits.age_seconds
+        due = old if old < due else due
         if due <= now or self._is_closed:
             connection.close()
             return
@@ -199,20 +201,18 @@ class Pool:
             (head_at, HeadLate),
             (total_at, TotalLate),
         )
-        connection: Connection | None = None
         try:
             if self._is_closed:
                 raise PoolClosed
             self._make_room()
             async with asyncio.timeout_at(due):
                 made = await self._dialer.dial(origin, lambda: self._new(origin))
-            connection = self._admitted(made)
-        except TimeoutError:
-            raise failure() from None
-        finally:
-            if connection is None:
-                self._slots.give_back()
-        return connection
+            return self._admitted(made)
+        except BaseException as error:  # a slot is of a connection, and there is none
+            self._slots.give_back()
+            if isinstance(error, TimeoutError):
+                raise failure() from None
+            raise
 
     def _new(self, origin: Origin) -> Connection:
         limits = self._limits

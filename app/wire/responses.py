@@ -7,12 +7,12 @@ waits here.
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from app.wire.errors import WireError
 from app.wire.requests import Fields
 
-_MOST_WAITING_BYTES = 64 * 1024  # of body that nobody took; then its connection is not read
+_MOST_WAITING_BYTES: Final = 64 * 1024  # of body that nobody took; then its connection is not read
 
 
 class Source(Protocol):

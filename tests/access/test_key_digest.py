@@ -17,14 +17,14 @@ def test_the_digest_is_hmac_sha_256(pepper_bytes):
     for length in (0, 1, 55, 56, 63, 64, 65, 1000):
         key = "".join(chance.choices("abcdefghé\u20ac", k=length))
 
-        assert hmac.digest(pepper, key.encode(), sha256) == digest(key)
+        assert hmac.digest(pepper, key.encode(), sha256) == digest.of(key)
 
 
 def test_a_key_leaves_no_trace_in_the_next_one():
     digest = KeyDigest(b"p" * 32)
-    first = digest("one")
+    first = digest.of("one")
 
-    digest("two")
+    digest.of("two")
 
-    assert first == digest("one")
-    assert KeyDigest(b"q" * 32)("one") != first
+    assert first == digest.of("one")
+    assert KeyDigest(b"q" * 32).of("one") != first

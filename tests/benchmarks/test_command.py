@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 def test_make_has_the_target(target):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
 
-    assert f"\n{target}: .venv/.stamp-dev ## " in makefile
+    assert f"\n{target}: .compiled/.stamp ## " in makefile
 
 
 def test_several_works_may_be_chosen():

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli.main import app
-from app.main.gateway import VERSION
+from app.main.gateway import BUILD, VERSION
 
 SECONDS = 20  # a deadline against a process that hangs, never a measure
 COMMANDS = ("serve", "demo", "simulate", "check", "version")
@@ -89,7 +89,7 @@ def test_every_command_explains_itself(command):
 def test_version_is_one_line():
     shown = CliRunner().invoke(app, ["version"])
 
-    assert f"mindgate {VERSION}\n" == shown.output
+    assert shown.output == f"mindgate {VERSION}, {BUILD}\n"
 
 
 @pytest.mark.parametrize("arguments", [["nothing"], ["serve", "--port", "70000"], ["serve", "--x"]])

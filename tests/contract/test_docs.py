@@ -46,6 +46,7 @@ from app.upstreams.openmind_providers import TABLE
 from tests.contract.test_configuration_docs import load
 from tests.fakes.billing import admission_of
 from tests.fakes.clock import Clock
+from tests.fakes.exchanges import exchange_with
 from tests.storage.records import a_record
 
 ROOT = Path(__file__).parents[2]
@@ -220,7 +221,7 @@ def test_what_a_key_sees_of_itself_is_shown_with_its_members():
     scope = Scope("key", "key_1", "ci", limits)
     principal = Principal("ci", key_id="key_1", scopes=(scope,))
     failures = RecentFailures()
-    failures.note(Exchange("req_1", "POST", "chat.create", 0.0, caller=principal))
+    failures.note(exchange_with("req_1", "POST", "chat.create", 0.0, caller=principal))
     me = SelfService(admission_of(Clock()), failures, None, None).me(principal, ["gpt-4o"])
 
     assert shape(shown_object("me")) == shape(json.loads(me))
@@ -298,15 +299,17 @@ def full_exchange() -> Exchange:
         "usage": Usage(1, 1, 0),
         "outcome": Outcome.COMPLETE,
     }
-    return Exchange(**values)
+    return exchange_with(**values)
 
 
+@pytest.mark.interpreted  # the fields of what is compiled do not know their types
 def test_every_field_of_the_log_line_has_its_line():
     stated = [words(name)[0] for name, _ in table("docs/metrics.md", "fields")]
 
     assert [*exchange_line(full_exchange(), 3.0), "event", "level", "timestamp"] == stated
 
 
+@pytest.mark.interpreted  # likewise
 def test_the_line_that_is_shown_holds_no_other_fields():
     [shown] = [json.loads(body) for kind, body in blocks("docs/metrics.md") if kind == "json"]
 

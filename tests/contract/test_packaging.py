@@ -1,6 +1,7 @@
 """What an install costs and trusts: few packages, each by hash. What make does in a clone."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -15,13 +16,13 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ("runtime", "dev", "build")
+LOCKS = ("runtime", "dev", "build", "compile")
 MOST_PACKAGES = 40  # architecture, section 1
 
 # A lock is these kinds of line and no other: no option, no address, no file.
 HASH = re.compile(r" {4}--hash=sha256:[0-9a-f]{64}( \\)?")
 PIN = re.compile(r"[a-z0-9-]+(\[[a-z0-9,-]+\])?==[0-9][0-9a-z.+!]*( ; [^\\/:@]+)? \\")
-COMMENT = re.compile(r" *#(pyproject\.toml|requirements/runtime\.txt|[^./])*")
+COMMENT = re.compile(r" *#(pyproject\.toml|requirements/(runtime|dev)\.txt|[^./])*")
 
 PLATFORMS = [
     {
@@ -117,6 +118,14 @@ def test_tests_run_against_the_versions_that_users_install():
     }
 
 
+def test_the_image_is_compiled_by_what_the_tests_are_compiled_by():
+    compiling, dev = pins("compile"), pins("dev")
+
+    assert {name: str(pin) for name, pin in compiling.items()} == {
+        name: str(dev.get(name)) for name in compiling
+    }
+
+
 @pytest.mark.parametrize(
     ("lock", "declared"),
     [
@@ -125,6 +134,7 @@ def test_tests_run_against_the_versions_that_users_install():
         pytest.param("dev", project()["project"]["optional-dependencies"]["http2"], id="http2"),
         pytest.param("build", project()["dependency-groups"]["build"], id="build group"),
         pytest.param("build", project()["build-system"]["requires"], id="build backend"),
+        pytest.param("compile", project()["dependency-groups"]["compile"], id="compile group"),
     ],
 )
 def test_a_lock_answers_what_pyproject_asks(lock, declared):
@@ -136,7 +146,9 @@ def test_a_lock_answers_what_pyproject_asks(lock, declared):
             str(pin.specifier).removeprefix("==")
         )
 
-    assert [line for line in declared if not is_answered(Requirement(line))] == [], "run: make lock"
+    asked = [line for line in declared if isinstance(line, str)]  # the rest includes a group
+
+    assert [line for line in asked if not is_answered(Requirement(line))] == [], "run: make lock"
 
 
 def libraries_used() -> set[str]:
@@ -173,7 +185,9 @@ def test_everything_imported_is_declared():
         "help",
         "install",
         "run",
+        "compiled",
         "test",
+        "test-compiled",
         "check",
         "format",
         "lock",
@@ -276,6 +290,30 @@ def test_make_run_serves_the_usual_file(clone):
     (clone / "config/mindgate.yaml").touch()
 
     assert make(clone, "run", "ARGS=--port 9000").stdout == "mindgate serve --port 9000\n"
+
+
+@pytest.mark.parametrize(
+    ("newer", "path"),
+    [
+        pytest.param([], "{clone}/.compiled/site", id="as the sources are"),
+        pytest.param(["app/one.py"], "", id="a source is newer"),
+        pytest.param(["pyproject.toml"], "", id="the list of what is compiled is newer"),
+    ],
+)
+def test_make_run_takes_what_is_compiled_while_it_is_current(clone, newer, path):
+    shutil.copy(ROOT / "setup.py", clone)
+    (clone / "app").mkdir()
+    (clone / "app/one.py").touch()
+    (clone / ".compiled").mkdir()
+    (clone / ".compiled/.stamp").touch()
+    (clone / ".venv/bin/mindgate").write_text('#!/bin/sh\necho "$PYTHONPATH"\n', encoding="utf-8")
+    made = (clone / ".compiled/.stamp").stat().st_mtime
+    for name in newer:
+        os.utime(clone / name, (made + 1, made + 1))
+    if newer:
+        os.utime(clone / ".venv/.stamp-project", (made + 2, made + 2))
+
+    assert make(clone, "run").stdout == path.format(clone=clone) + "\n"
 
 
 def test_a_changed_lock_is_installed_again_and_an_unchanged_one_is_not(clone):

@@ -32,6 +32,7 @@ from app.upstreams.upstream import Upstream
 from tests.fakes.billing import FakeJournal, billing_of
 from tests.fakes.clients import FakeClient
 from tests.fakes.clock import Clock
+from tests.fakes.exchanges import exchange_with
 from tests.fakes.registers import EVERYTHING, memory_register
 from tests.fakes.senders import FakeResponse, FakeSender
 from tests.fakes.upstreams import upstream_of
@@ -123,7 +124,7 @@ class Office:
         meant = read_target(path, self.upstreams)
         asked = "GET" if method == "HEAD" else method
         capability = meant.endpoint.capabilities[asked] if meant.endpoint else ""
-        exchange = Exchange("req_1", method, capability, self.clock(), caller=principal)
+        exchange = exchange_with("req_1", method, capability, self.clock(), caller=principal)
         reply = Reply(caller, exchange, self.clock, self.billing)
         return Call(caller, meant, pin or meant.pin, principal, exchange, reply)
 

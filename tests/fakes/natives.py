@@ -9,7 +9,6 @@ from typing_extensions import override
 from app.access.permissions import Permissions
 from app.domain.configuration import LimitOptions
 from app.domain.errors import GatewayError
-from app.domain.exchange import Exchange
 from app.domain.outcome import Outcome
 from app.domain.prices import Price
 from app.domain.principal import Principal
@@ -32,6 +31,7 @@ from app.upstreams.upstream import Upstream
 from app.usage.price_book import PriceBook
 from tests.fakes.billing import FakeJournal, billing_of
 from tests.fakes.clients import FakeClient
+from tests.fakes.exchanges import exchange_with
 from tests.fakes.registers import memory_register
 from tests.fakes.senders import FakeResponse, FakeSender
 from tests.fakes.sockets import FakeSocket, socket_pair
@@ -151,7 +151,7 @@ class NativeOffice:
         path, _, query = target.partition("?")
         caller = FakeClient(method, path, query=query, headers=headers, **client)
         meant = read_target(path, self.upstreams, self.natives)
-        exchange = Exchange("req_1", method, "native", self.now(), caller=principal)
+        exchange = exchange_with("req_1", method, "native", self.now(), caller=principal)
         exchange.at_ms = 1
         reply = Reply(caller, exchange, self.now, self.billing)
         return Call(caller, meant, meant.pin, principal, exchange, reply)

@@ -6,7 +6,6 @@ from typing import Any
 from app.access.permissions import Permissions
 from app.domain.configuration import LimitOptions, RouteEntry
 from app.domain.errors import GatewayError
-from app.domain.exchange import Exchange
 from app.domain.ledger import UsageRecord
 from app.domain.limits import Limits, Scope
 from app.domain.prices import Price
@@ -31,6 +30,7 @@ from app.usage.price_book import PriceBook
 from tests.fakes.billing import FakeJournal, admission_of, billing_of
 from tests.fakes.clients import FakeClient
 from tests.fakes.clock import Clock
+from tests.fakes.exchanges import exchange_with
 from tests.fakes.registers import memory_register
 from tests.fakes.senders import FakeResponse, FakeSender
 from tests.fakes.upstreams import upstream_of
@@ -96,7 +96,7 @@ class Sounding:
     ) -> Call:
         path = f"/v1/{self.capability.replace('.', '/')}"
         client = FakeClient("POST", path, headers=headers, body=body)
-        exchange = Exchange(
+        exchange = exchange_with(
             "req_1", "POST", self.capability, self.clock(), caller=self.principal, at_ms=1000
         )
         reply = Reply(client, exchange, self.clock, self.billing)

@@ -8,7 +8,8 @@ from typing import get_args
 from app.domain.usage import Usage
 from app.protocol.answer_rules import OPENAI_RULES, AnswerRules, Identity, StreamFault
 from app.protocol.chat_stream import ChatStream
-from app.protocol.chunks import Chunk, read_chunk
+from app.protocol.chunk_members import Chunk
+from app.protocol.chunks import read_chunk
 from app.protocol.sse import DONE, MAX_EVENT_BYTES, EventSplitter, EventTooLarge
 from app.upstreams.fourminds_events import EventForm, fourminds_rules
 from app.upstreams.minds_choices import ThoughtForm

@@ -9,8 +9,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.protocol.chunk_members import Chunk
 from app.protocol.chunks import (
-    Chunk,
     StreamProgress,
     is_late,
     may_leave,

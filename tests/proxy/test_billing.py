@@ -19,6 +19,7 @@ from app.protocol.requests import read_chat_request
 from app.proxy.billing import Billing
 from tests.fakes.billing import FakeJournal, admission_of, billing_of
 from tests.fakes.clock import Clock
+from tests.fakes.exchanges import exchange_with
 from tests.fakes.upstreams import upstream_of
 
 ROUTE = Route("m", (Deployment("up", "m", "m"),))
@@ -49,14 +50,19 @@ class Charging:
         self.exchange = self.new()
 
     def new(self) -> Exchange:
-        found = Exchange("req_1", "POST", "chat.create", self.clock(), caller=self.principal)
+        found = exchange_with("req_1", "POST", "chat.create", self.clock(), caller=self.principal)
         found.model_requested = "m"
         return found
+
+    async def admit(self, chat, route: Route) -> None:
+        reserving = self.billing.admit_chat(self.principal, chat, route, self.exchange)
+        if reserving is not None:
+            await reserving
 
     async def asked(self, *, chat=CHAT, route: Route = ROUTE, model: str = "m") -> Exchange:
         """An exchange whose upstream is asked for *model*."""
         exchange = self.exchange
-        await self.billing.admit_chat(self.principal, chat, route, exchange)
+        await self.admit(chat, route)
         exchange.upstream, exchange.model, exchange.label = "up", model, model
         self.billing.attempt(exchange)
         exchange.attempts, exchange.sent_at = 1, self.clock()
@@ -245,9 +251,7 @@ async def test_j1_a_provider_s_price_is_reserved_and_charged(model, named, price
         options=LimitOptions(unpriced="refuse"),
     )
     one.exchange.provider = named or ""
-    await one.billing.admit_chat(
-        one.principal, CHAT, Route("x", (Deployment("mind", model),)), one.exchange
-    )
+    await one.admit(CHAT, Route("x", (Deployment("mind", model),)))
     reserved = one.used("budget_usd")
     one.exchange.upstream, one.exchange.model, one.exchange.provider = "mind", "gpt-4o", "openai"
     one.billing.attempt(one.exchange)
@@ -332,7 +336,7 @@ async def test_j5_it_is_booked_once_and_released_once():
 
 async def test_law_4_what_no_upstream_was_asked_for_consumes_nothing():
     one = Charging(caller(rpm=5, tpm=10**6, concurrency=1, budget_nano=10**12))
-    await one.billing.admit_chat(one.principal, CHAT, ROUTE, one.exchange)
+    await one.admit(CHAT, ROUTE)
 
     one.end(Outcome.REJECTED)
 
@@ -350,7 +354,7 @@ async def test_a_limit_refuses_before_anything_is_noted():
         await one.asked()
 
     assert one.journal.kinds == ["Intent"]
-    assert one.exchange.release is None
+    assert one.exchange.reservation is None
 
 
 async def test_r19_what_cannot_be_noted_is_not_asked_for():

@@ -4,14 +4,13 @@ import asyncio
 from contextlib import suppress
 
 import pytest
-from typing_extensions import override
 
 from app.access.permissions import Permissions
 from app.domain.errors import ModelNotFound, PermissionDenied, UpstreamError
 from app.domain.exchange import Exchange
 from app.domain.principal import Principal
 from app.protocol.targets import read_target
-from app.proxy.attempts import Answer, Attempts
+from app.proxy.attempts import Attempts
 from app.proxy.call import Call
 from app.proxy.model_rights import ModelRights
 from app.proxy.models import ModelDesk
@@ -32,17 +31,6 @@ from tests.fakes.upstreams import upstream_of
 MODEL = b'{"id":"m","object":"model","created":1,"owned_by":"them"}'
 
 
-class NotingAttempts(Attempts):
-    """Notes the deadline of each call."""
-
-    patience_seconds = 0.0
-
-    @override
-    async def send(self, upstream, request, limits, exchange, **more) -> Answer:
-        self.patience_seconds = limits.first_byte_seconds
-        return await super().send(upstream, request, limits, exchange, **more)
-
-
 async def test_an_sdk_s_stated_patience_does_not_hold_up_a_model():
     """Every OpenAI SDK states 600 seconds; what the catalogue knows stands in long before."""
     now = asyncio.get_running_loop().time
@@ -50,8 +38,8 @@ async def test_an_sdk_s_stated_patience_does_not_hold_up_a_model():
     catalogue = Catalogue(upstreams.values())
     table = RoutingTable(upstreams, (), None, catalogue)
     finder = RouteFinder(table, catalogue, lambda: None)
-    senders = {"up": FakeSender(answer(MODEL))}
-    attempts = NotingAttempts(upstreams, senders, billing_of(now), Metrics("1"), now)
+    sender = FakeSender(answer(MODEL))
+    attempts = Attempts(upstreams, {"up": sender}, billing_of(now), Metrics("1"), now)
     desk = ModelDesk(
         upstreams,
         catalogue,
@@ -73,7 +61,9 @@ async def test_an_sdk_s_stated_patience_does_not_hold_up_a_model():
     )
 
     assert await desk.describe(call, "m") == MODEL
-    assert attempts.patience_seconds == 10
+    [request] = sender.requests
+    assert request.deadlines is not None
+    assert request.deadlines.first_byte_seconds == 10
 
 
 def desk_of(office: Office) -> ModelDesk:

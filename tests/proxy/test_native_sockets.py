@@ -391,7 +391,7 @@ async def test_a18_a_socket_holds_its_slot_for_as_long_as_it_lives():
     assert 429 == refused.status
     await far(one.call).close()
     await one.error()
-    assert one.call.exchange.release is None
+    assert one.call.exchange.reservation is None
 
 
 async def test_s22_no_secret_is_told_by_a_repr():

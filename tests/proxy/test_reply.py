@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from app.domain.errors import Draining, ModelNotFound, UpstreamDisconnected, UpstreamUnreachable
-from app.domain.exchange import Exchange
 from app.proxy.reply import Reply
 from tests.fakes.billing import FakeJournal, billing_of
 from tests.fakes.clients import FakeClient
 from tests.fakes.clock import Clock
+from tests.fakes.exchanges import exchange_with
 
 CUT = UpstreamDisconnected("Upstream 'up' ended its stream before the answer was complete.")
 
@@ -19,7 +19,7 @@ CUT = UpstreamDisconnected("Upstream 'up' ended its stream before the answer was
 class Replying:
     def __init__(self, method: str = "POST", **fields) -> None:
         self.clock, self.client = Clock(100.0), FakeClient(method)
-        self.exchange = Exchange("req_1", method, "chat.create", received_at=100.0, **fields)
+        self.exchange = exchange_with("req_1", method, "chat.create", received_at=100.0, **fields)
         self.reply = Reply(self.client, self.exchange, self.clock, billing_of(self.clock))
 
 

@@ -20,6 +20,7 @@ from app.proxy.self_service import RecentFailures, SelfService
 from tests.fakes.billing import admission_of, billing_of
 from tests.fakes.clients import FakeClient
 from tests.fakes.clock import Clock
+from tests.fakes.exchanges import exchange_with
 from tests.fakes.records import RECORD as RECORD_OF_ALL
 
 KEY = Scope("key", "key_1", "ci", Limits(rpm=10, budget_nano=2_000_000_000, budget_period="month"))
@@ -100,10 +101,12 @@ async def test_me_tells_what_is_left_and_what_was_spent():
 def test_the_last_failures_are_the_key_s_own_and_bounded():
     failures = RecentFailures()
     for number in range(25):
-        one = Exchange(f"req_{number}", "POST", "chat.create", 0.0, caller=CALLER, status=502)
+        one = exchange_with(f"req_{number}", "POST", "chat.create", 0.0, caller=CALLER, status=502)
         one.outcome, one.error_code = Outcome.UPSTREAM_ERROR, "upstream_malformed"
         failures.note(one)
-    failures.note(Exchange("req_x", "POST", "chat.create", 0.0, caller=Principal("o", key_id="k2")))
+    failures.note(
+        exchange_with("req_x", "POST", "chat.create", 0.0, caller=Principal("o", key_id="k2"))
+    )
     failures.note(Exchange("req_y", "POST", "chat.create", 0.0))
 
     mine = failures.of("key_1")

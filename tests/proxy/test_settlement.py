@@ -18,6 +18,7 @@ from app.telemetry.logs import make_log
 from app.telemetry.metrics import Metrics
 from tests.fakes.billing import billing_of
 from tests.fakes.clock import Clock
+from tests.fakes.exchanges import exchange_with
 
 BEFORE, AFTER = False, True  # an upstream was asked
 
@@ -107,7 +108,7 @@ class Ended:
         )
 
     def exchange(self, **fields) -> Exchange:
-        found = Exchange("req_1", "POST", "chat.create", received_at=8.0, **fields)
+        found = exchange_with("req_1", "POST", "chat.create", received_at=8.0, **fields)
         self.settlement.begin(found)
         return found
 

@@ -7,7 +7,6 @@ import pytest
 
 from app.domain.configuration import LimitOptions
 from app.domain.errors import QuotaExceeded, RateLimited
-from app.domain.exchange import Exchange
 from app.domain.limits import Limits, Scope
 from app.domain.outcome import Outcome
 from app.domain.prices import Price
@@ -16,6 +15,7 @@ from app.proxy.sound_billing import Asked, SoundBilling
 from app.usage.price_book import PriceBook
 from tests.fakes.billing import FakeJournal, admission_of, billing_of
 from tests.fakes.clock import Clock
+from tests.fakes.exchanges import exchange_with
 
 PRICES = {
     "up/m": Price(character=1_000, audio_second=1_000_000),
@@ -41,7 +41,7 @@ class Charging:
         self.principal = Principal(
             "ci", key_id="key_1", scopes=(Scope("key", "key_1", "ci", Limits(**limits)),)
         )
-        self.exchange = Exchange(
+        self.exchange = exchange_with(
             "req_1",
             "POST",
             "audio.speech",
@@ -104,7 +104,7 @@ async def test_law_4_a_refusal_consumes_nothing(limits, error):
 
     with pytest.raises(error):
         await one.admit(characters=100)
-    assert one.exchange.release is None
+    assert one.exchange.reservation is None
     assert (0, 0) == one.used("tpm")
 
 

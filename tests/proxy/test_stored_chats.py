@@ -2,9 +2,9 @@
 
 import pytest
 
-from app.domain.exchange import Exchange
 from app.domain.stored_objects import ObjectName
 from app.proxy.stored_chats import StoredChats
+from tests.fakes.exchanges import exchange_with
 from tests.fakes.registers import OTHER_TEAM, OWN_TEAM, memory_register
 from tests.fakes.upstreams import upstream_of
 
@@ -21,7 +21,7 @@ FIRST = b'{"id":"chatcmpl-1","choices":[]}'
 )
 async def test_a_kept_completion_has_an_owner(dialect, first, sees):
     register = memory_register()
-    exchange = Exchange("req_1", "POST", "chat.create", 0.0, upstream=dialect)
+    exchange = exchange_with("req_1", "POST", "chat.create", 0.0, upstream=dialect)
 
     StoredChats({dialect: upstream_of(dialect)}, register).watch(OWN_TEAM, exchange)
     assert exchange.on_first

@@ -11,6 +11,7 @@ from app.domain.outcome import Outcome
 from app.domain.principal import Principal
 from app.domain.usage import Usage
 from app.telemetry.exchange_line import exchange_line, json_line
+from tests.fakes.exchanges import exchange_with
 
 FIELDS = [
     *("request_id", "client_request_id", "key", "endpoint", "model", "upstream", "upstream_model"),
@@ -73,7 +74,7 @@ def test_each_field_says_what_the_exchange_holds():
 
 
 def test_what_says_nothing_is_left_out():
-    line = exchange_line(Exchange("req_1", "GET", "models.list", 1.0, status=200), now=3.0)
+    line = exchange_line(exchange_with("req_1", "GET", "models.list", 1.0, status=200), now=3.0)
 
     assert ["request_id", "endpoint", "upstream", "status", "outcome", "duration_seconds"] == list(
         line

@@ -12,6 +12,7 @@ from app.domain.outcome import Outcome
 from app.domain.usage import Usage
 from app.telemetry.logs import make_log
 from tests.fakes.clock import Clock
+from tests.fakes.exchanges import exchange_with
 
 AT = 1_795_328_536.478  # 2026-11-22T06:22:16.478Z
 
@@ -23,7 +24,7 @@ def exchange(**fields) -> Exchange:
         "outcome": Outcome.COMPLETE,
         "usage": Usage(3, 5),
     }
-    return Exchange("req_1", "POST", "chat.create", 1.0, **usual | fields)
+    return exchange_with("req_1", "POST", "chat.create", 1.0, **usual | fields)
 
 
 class Terminal(io.StringIO):

@@ -9,6 +9,7 @@ from app.domain.outcome import Outcome
 from app.domain.principal import Principal
 from app.domain.usage import Usage
 from app.telemetry.metrics import Metrics, Watched
+from tests.fakes.exchanges import exchange_with
 
 LABELS = {  # architecture 5; cost and limits come with the release that has them
     "mindgate_requests_total": {"endpoint", "upstream", "model", "status", "outcome"},
@@ -25,7 +26,7 @@ LABELS = {  # architecture 5; cost and limits come with the release that has the
     "mindgate_journal_dropped_total": set(),
     "mindgate_leases_expired_total": set(),
     "mindgate_log_lines_dropped_total": set(),
-    "mindgate_build_info": {"version"},
+    "mindgate_build_info": {"version", "build"},
 }
 
 
@@ -45,11 +46,11 @@ def exchange(**fields) -> Exchange:
         "cost_nano": 2_500_000,
         "caller": Principal("ci", team="research"),
     }
-    return Exchange("req_1", "POST", "chat.create", 0.5, **usual | fields)
+    return exchange_with("req_1", "POST", "chat.create", 0.5, **usual | fields)
 
 
 def after(*exchanges: Exchange) -> Metrics:
-    metrics = Metrics("9.9")
+    metrics = Metrics("9.9", build="compiled")
     for one in exchanges:
         metrics.begin(one.endpoint)
         metrics.attempt(one.upstream, "answered")
@@ -106,7 +107,7 @@ def test_the_labels_are_architecture_5_s(name):
         ('mindgate_tokens_total{kind="output",model="m",upstream="up"}', 5),
         ('mindgate_cost_usd_total{model="m",team="research",upstream="up"}', 0.0025),
         ('mindgate_attempts_total{reason="answered",upstream="up"}', 1),
-        ('mindgate_build_info{version="9.9"}', 1),
+        ('mindgate_build_info{build="compiled",version="9.9"}', 1),
     ],
 )
 def test_what_one_exchange_counts(sample, value):
@@ -114,7 +115,7 @@ def test_what_one_exchange_counts(sample, value):
 
 
 def test_an_exchange_that_asked_nobody_has_no_first_byte_overhead_or_tokens():
-    refused = Exchange("r", "POST", "chat.create", 0.5, status=401, outcome=Outcome.REJECTED)
+    refused = exchange_with("r", "POST", "chat.create", 0.5, status=401, outcome=Outcome.REJECTED)
     refused.first_byte_at = 0.6
 
     found = samples(after(refused))

@@ -29,7 +29,7 @@ def distributions(chance: random.Random, ours: CollectorRegistry, theirs: Collec
     old = Histogram("taken_seconds", "How long.", LABELS, buckets=BOUNDS, registry=theirs)
     for _ in range(300):
         labels, value = labels_of(chance), chance.choice((*BOUNDS, 0.0, chance.expovariate(0.2)))
-        new.observe(labels, value)
+        new.of(labels).observe(value)
         old.labels(*labels).observe(value)
 
 
@@ -38,7 +38,7 @@ def counters(chance: random.Random, ours: CollectorRegistry, theirs: CollectorRe
     old = Counter("seen_total", "How many.", LABELS, registry=theirs)
     for _ in range(300):
         labels, number = labels_of(chance), chance.randrange(3)
-        new.by_labels[labels] += number
+        new.of(labels).number += number
         old.labels(*labels).inc(number)
 
 
@@ -47,7 +47,7 @@ def gauges(chance: random.Random, ours: CollectorRegistry, theirs: CollectorRegi
     old = Gauge("there", "How many.", LABELS, registry=theirs)
     for _ in range(300):
         labels, number = labels_of(chance), chance.choice((-1, 1))
-        new.by_labels[labels] += number
+        new.of(labels).number += number
         old.labels(*labels).inc(number)
 
 
